@@ -1,0 +1,1 @@
+"""Overlapping candidate masks and their flattening to labels."""
