@@ -1,0 +1,97 @@
+"""``nital.read``: one micrograph from one file of any supported format."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from nital.errors import InputError
+from nital.io.decoded import Decoded, reporting_damage
+from nital.io.pixels import to_grey, to_supported
+from nital.io.scale import resolve_scale
+from nital.io.units import parse_pixel_size
+from nital.micrograph import Micrograph, PixelSize
+
+__all__ = ["IMAGE_SUFFIXES", "check_image_path", "decode", "read"]
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+RASTER_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png")
+ARRAY_SUFFIXES = (".npy", ".npz")
+IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, *ARRAY_SUFFIXES)
+
+
+def read(
+    path: str | Path, *, pixel_size: str | PixelSize | None = None, page: int | None = None
+) -> Micrograph:
+    """Read one micrograph.
+
+    Parameters
+    ----------
+    path
+        TIFF, PNG, JPEG, BMP, ``.npy`` or ``.npz`` with one array.
+    pixel_size
+        Side of a pixel, such as ``"12.5nm"``; overrides what the file says.
+    page
+        Page of a file with several images, counted from 0; by default the first of the
+        largest, with a warning.
+
+    Raises
+    ------
+    InputError
+        The file is missing, unreadable, damaged, of an unknown format or holds no grey levels.
+    UsageError
+        ``pixel_size`` is not a positive number with its unit.
+    """
+    path = Path(path)
+    given = parse_pixel_size(pixel_size) if isinstance(pixel_size, str) else pixel_size
+    check_image_path(path)
+    decoded = decode(path, page)
+    grey, colour_warnings = to_grey(decoded.pixels, str(path))
+    pixels, pixel_warnings = to_supported(grey, str(path))
+    scale, scale_warnings = resolve_scale(decoded.candidates, given)
+    return Micrograph(
+        pixels,
+        pixel_size=scale,
+        name=path.stem,
+        path=path,
+        sha256=_sha256(path),
+        modality=decoded.modality,
+        warnings=(*decoded.warnings, *colour_warnings, *pixel_warnings, *scale_warnings),
+        metadata=decoded.metadata,
+    )
+
+
+def check_image_path(path: Path) -> None:
+    """Refuse what is not a non-empty file with a suffix that Nital reads."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; name an image file")
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file")
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        raise InputError(
+            f"{path}: files of type {path.suffix or '(none)'!r} are not supported; "
+            f"use one of {' '.join(IMAGE_SUFFIXES)}"
+        )
+    if path.stat().st_size == 0:
+        raise InputError(f"{path}: the file is empty; copy or export it again")
+
+
+def decode(path: Path, page: int | None) -> Decoded:
+    """Read the pixels as stored with the reader of the file's suffix."""
+    suffix = path.suffix.lower()
+    if suffix in TIFF_SUFFIXES:
+        from nital.io.tiff import read_tiff
+
+        return read_tiff(path, page)
+    if suffix in ARRAY_SUFFIXES:
+        from nital.io.raster import read_array_file
+
+        return read_array_file(path, page)
+    from nital.io.raster import read_raster
+
+    return read_raster(path)
+
+
+def _sha256(path: Path) -> str:
+    with reporting_damage(path, "a file"), path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
