@@ -1,0 +1,265 @@
+"""Cells around seeds: Voronoi, power and grown tessellations, and the distance to their walls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, ndimage
+from scipy.spatial import cKDTree
+
+from nital.simulate.scene import random_field
+
+__all__ = [
+    "Cells",
+    "Seeds",
+    "cells_of",
+    "frame",
+    "grid",
+    "lattice_seeds",
+    "random_seeds",
+    "spectral_field",
+    "thin_out",
+    "warped",
+]
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Centres (n, 2), row and column in pixels, and radii (n,) of cells."""
+
+    centres: Floats
+    radii: Floats
+
+    def __len__(self) -> int:
+        return len(self.radii)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The k seeds that can own a pixel, best first, and what they score there (low wins).
+
+    Parameters
+    ----------
+    owner
+        (H, W) int32, number of the seed that owns the pixel.
+    walls
+        (k, H, W) float32, distance in pixels to the wall towards each other candidate;
+        infinite for the owner itself.
+    candidates
+        (k, H, W) int32, the seeds that ``walls`` refers to.
+    depth
+        (H, W) float32, what the owner scores: minus the distance to the rim of its own disc.
+    """
+
+    owner: NDArray[np.int32]
+    walls: Floats
+    candidates: NDArray[np.int32]
+    depth: Floats
+
+    def inside(self, softness: float = 0.0, group: NDArray[np.int_] | None = None) -> Floats:
+        """Distance to the nearest wall, its corners rounded over ``softness`` pixels.
+
+        With ``group`` (one number per seed) only walls between different groups count.
+        """
+        walls = self.walls
+        if group is not None:
+            same = group[self.candidates] == group[self.owner]
+            walls = np.where(same, np.float32(1e3), walls)
+        nearest = walls.min(axis=0)
+        if softness <= 0:
+            return np.asarray(nearest, dtype=np.float32)
+        excess = np.exp((nearest - walls) / np.float32(softness)).sum(axis=0)
+        return np.asarray(nearest - np.float32(softness) * np.log(excess), dtype=np.float32)
+
+
+def grid(shape: tuple[int, int]) -> Floats:
+    """Row and column of every pixel, (2, H, W)."""
+    rows = np.arange(shape[0], dtype=np.float32)
+    columns = np.arange(shape[1], dtype=np.float32)
+    return np.stack(np.meshgrid(rows, columns, indexing="ij"))
+
+
+def warped(
+    rng: np.random.Generator, coordinates: Floats, length: float, amplitude: float
+) -> Floats:
+    """Displace coordinates by a smooth random field: its correlation length and size in pixels."""
+    shape = (coordinates.shape[1], coordinates.shape[2])
+    shift = np.stack([random_field(rng, shape, max(length, 0.7)) for _ in range(2)])
+    return coordinates + np.float32(amplitude) * shift
+
+
+def frame(coordinates: Floats, angle: float, aspect: float = 1.0) -> Floats:
+    """Turn coordinates by ``angle`` (radians); ``aspect`` stretches what is drawn in them.
+
+    Areas stay as they are: lengths grow by sqrt(aspect) along the turned rows' axis.
+    """
+    row, column = coordinates
+    cosine, sine = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    stretch = np.float32(np.sqrt(aspect))
+    along = (cosine * row + sine * column) / stretch
+    across = (cosine * column - sine * row) * stretch
+    return np.stack([along, across])
+
+
+def _window(coordinates: Floats, margin: float) -> tuple[Floats, Floats]:
+    flat = coordinates.reshape(2, -1)
+    return flat.min(axis=1) - np.float32(margin), flat.max(axis=1) + np.float32(margin)
+
+
+def lattice_seeds(
+    rng: np.random.Generator, coordinates: Floats, spacing: float, jitter: float, *, hexagonal: bool
+) -> Seeds:
+    """Seeds on a square or hexagonal lattice, moved at random by ``jitter`` x spacing (sigma)."""
+    low, high = _window(coordinates, 2.5 * spacing)
+    pitch = np.array([spacing, spacing])
+    if hexagonal:
+        pitch = np.array([np.sqrt(np.sqrt(3) / 2), 1 / np.sqrt(np.sqrt(3) / 2)]) * spacing
+    rows = np.arange(low[0], high[0], pitch[0]) + rng.uniform(0, pitch[0])
+    columns = np.arange(low[1], high[1], pitch[1]) + rng.uniform(0, pitch[1])
+    centres = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)
+    if hexagonal:
+        centres[1::2, :, 1] += pitch[1] / 2
+    centres = centres.reshape(-1, 2)
+    centres += rng.normal(0, jitter * spacing, centres.shape)
+    radii = np.full(len(centres), spacing / 2, dtype=np.float32)
+    return Seeds(centres.astype(np.float32), radii)
+
+
+def random_seeds(rng: np.random.Generator, coordinates: Floats, spacing: float) -> Seeds:
+    """Seeds at random places, one per spacing squared on average, at least three."""
+    low, high = _window(coordinates, 2.5 * spacing)
+    count = max(3, int(np.prod(high - low) / spacing**2))
+    centres = rng.uniform(low, high, (count, 2)).astype(np.float32)
+    return Seeds(centres, np.full(count, spacing / 2, dtype=np.float32))
+
+
+def thin_out(seeds: Seeds, gap: float) -> Seeds:
+    """Drop every seed whose disc comes nearer than ``gap`` to that of one before it."""
+    if len(seeds) < 2:
+        return seeds
+    tree = cKDTree(seeds.centres)
+    reach = 2 * float(seeds.radii.max()) + gap
+    pairs = tree.query_pairs(reach, output_type="ndarray")
+    pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
+    first, second = pairs.T
+    apart = np.hypot(*(seeds.centres[first] - seeds.centres[second]).T)
+    near = apart < seeds.radii[first] + seeds.radii[second] + gap
+    keep = np.ones(len(seeds), dtype=bool)
+    for one, other in zip(first[near].tolist(), second[near].tolist(), strict=True):
+        if keep[one]:
+            keep[other] = False
+    return Seeds(seeds.centres[keep], seeds.radii[keep])
+
+
+def cells_of(
+    coordinates: Floats,
+    seeds: Seeds,
+    *,
+    metric: str = "power",
+    exponent: float = 2.0,
+    neighbours: int = 8,
+) -> Cells:
+    """Give every pixel to a seed.
+
+    ``metric``: ``power`` scores distance squared less radius squared (straight walls), ``grown``
+    distance less radius (walls bend round the larger cell), ``scaled`` distance over radius
+    (walls are arcs). ``exponent`` is that of the distance: 2 round, larger squarer.
+
+    Candidates are looked up once per block of pixels, in the lifted tree whose nearest points are
+    those of the power diagram.
+    """
+    height, width = coordinates.shape[1:]
+    neighbours = min(neighbours, len(seeds))
+    low, high = _window(coordinates, 0)
+    extent = np.maximum(seeds.centres.max(axis=0) - seeds.centres.min(axis=0), 1)
+    spacing = float(np.sqrt(np.prod(extent) / len(seeds)))
+    pixel = float(np.sqrt(np.prod(np.maximum(high - low, 1)) / (height * width)))
+    step = int(np.clip(spacing / pixel / 3, 1, 16))
+    rows, columns = -(-height // step), -(-width // step)
+    padding = ((0, 0), (0, rows * step - height), (0, columns * step - width))
+    blocks = np.pad(coordinates, padding, mode="edge").reshape(2, rows, step, columns, step)
+    lift = np.sqrt(np.maximum(seeds.radii.max() ** 2 - seeds.radii**2, 0))
+    tree = cKDTree(np.column_stack([seeds.centres, lift]))
+    middle = blocks.mean(axis=(2, 4)).reshape(2, -1).T
+    _, found = tree.query(np.column_stack([middle, np.zeros(len(middle))]), k=neighbours)
+    found = found.reshape(rows, columns, neighbours).transpose(2, 0, 1)
+    score = _score(blocks, seeds, found[:, :, None, :, None], metric, exponent)
+    best = score.argmin(axis=0)
+    ids = np.broadcast_to(found[:, :, None, :, None], score.shape)
+    owner = np.take_along_axis(ids, best[None], axis=0)[0]
+    depth = np.take_along_axis(score, best[None], axis=0)[0]
+    walls = (score - depth) / 2
+    if metric == "power":
+        between = seeds.centres[found][:, :, None, :, None] - seeds.centres[owner]
+        walls /= np.maximum(np.sqrt(between[..., 0] ** 2 + between[..., 1] ** 2), 1e-3)
+    elif metric == "scaled":
+        walls *= np.sqrt(seeds.radii[owner] * seeds.radii[found][:, :, None, :, None])
+    np.put_along_axis(walls, best[None], np.float32(np.inf), axis=0)
+
+    def whole(array: NDArray[np.generic]) -> NDArray[np.generic]:
+        flat = array.reshape(*array.shape[:-4], rows * step, columns * step)
+        return flat[..., :height, :width]
+
+    return Cells(
+        np.asarray(whole(owner), dtype=np.int32),
+        np.asarray(whole(walls), dtype=np.float32),
+        np.asarray(whole(ids), dtype=np.int32),
+        np.asarray(whole(depth), dtype=np.float32),
+    )
+
+
+def _score(
+    blocks: Floats, seeds: Seeds, ids: NDArray[np.intp], metric: str, exponent: float
+) -> Floats:
+    """What each candidate scores at each pixel, (k, rows, step, columns, step)."""
+    row = blocks[0] - seeds.centres[ids, 0]
+    column = blocks[1] - seeds.centres[ids, 1]
+    radii = seeds.radii[ids]
+    if exponent == 2:
+        squared = row * row + column * column
+        if metric == "power":
+            return np.asarray(squared - radii**2)
+        distance = np.sqrt(squared)
+    else:
+        row, column = np.abs(row), np.abs(column)
+        longer = np.maximum(np.maximum(row, column), np.float32(1e-6))
+        ratio = np.minimum(row, column) / longer
+        distance = longer * (1 + ratio ** np.float32(exponent)) ** np.float32(1 / exponent)
+        if metric == "power":
+            return np.asarray(distance**2 - radii**2)
+    return np.asarray(distance / radii if metric == "scaled" else distance - radii)
+
+
+def spectral_field(
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    wavelength: float,
+    bandwidth: float,
+    *,
+    angle: float = 0.0,
+    aspect: float = 1.0,
+) -> Floats:
+    """Gaussian random field of one wavelength (pixels), zero mean and unit variance.
+
+    ``bandwidth`` is the relative width of the band: 0.1 gives even meanders, 1 loose clouds.
+    Structures are stretched by ``aspect`` along ``angle`` (radians, from the rows' axis).
+    """
+    size = tuple(fft.next_fast_len(n + int(min(n, 2 * wavelength)), real=True) for n in shape)
+    down = fft.fftfreq(size[0])[:, None]
+    right = fft.rfftfreq(size[1])[None, :]
+    along = (np.cos(angle) * down + np.sin(angle) * right) * np.sqrt(aspect)
+    across = (np.cos(angle) * right - np.sin(angle) * down) / np.sqrt(aspect)
+    frequency = np.maximum(np.hypot(along, across) * wavelength, 1e-6)
+    weight = np.exp(-0.5 * (np.log(frequency) / bandwidth) ** 2) / frequency
+    noise = fft.rfft2(rng.standard_normal(size, dtype=np.float32))
+    field = fft.irfft2(noise * weight.astype(np.float32), s=size)[: shape[0], : shape[1]]
+    return np.asarray((field - field.mean()) / max(float(field.std()), 1e-6), dtype=np.float32)
+
+
+def smooth(field: Floats, sigma: float) -> Floats:
+    """Gaussian smoothing."""
+    return np.asarray(ndimage.gaussian_filter(field, sigma), dtype=np.float32)
