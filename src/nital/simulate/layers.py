@@ -182,7 +182,7 @@ def _thicknesses(rng: np.random.Generator, stack: _Stack, room: float) -> NDArra
         share[-1] *= rng.uniform(1.5, 6)
     if not stack.periodic and rng.random() < 0.4:
         share[rng.integers(0, count)] *= 0.02
-    return _THINNEST + share / share.sum() * max(0.0, room - _THINNEST * count)
+    return np.asarray(_THINNEST + share / share.sum() * max(0.0, room - _THINNEST * count))
 
 
 def _interfaces(rng: np.random.Generator, frame: _Frame, stack: _Stack) -> NDArray[np.float64]:
@@ -235,7 +235,7 @@ def _topography(rng: np.random.Generator, frame: _Frame, scale: float) -> NDArra
     if kind == "flat":
         return np.zeros(frame.length)
     if kind == "wave":
-        return size * np.sin(2 * np.pi * t / rng.uniform(0.15, 1.2) / frame.length + rng.uniform(7))
+        return size * np.sin(2 * np.pi * t / rng.uniform(0.15, 1.2) / frame.length + rng.uniform(0, 7))
     if kind == "rough":
         return size * 0.5 * _self_affine(rng, frame.length)
     soft = float(np.exp(rng.uniform(np.log(0.5), np.log(8.0))))
@@ -309,7 +309,7 @@ def _relief(rng: np.random.Generator, layer: NDArray[np.int32], count: int) -> F
 
 def _some_layer(rng: np.random.Generator, layer: NDArray[np.int32]) -> NDArray[np.bool_]:
     present = np.flatnonzero(np.bincount(layer.ravel())[1:]) + 1
-    return layer == (rng.choice(present) if present.size else -1)
+    return np.asarray(layer == (rng.choice(present) if present.size else -1))
 
 
 def _wander(rng: np.random.Generator, frame: _Frame, amount: float) -> Field:

@@ -200,7 +200,7 @@ def _cut(rng: np.random.Generator, tile: Field, shape: tuple[int, ...]) -> Field
     top, left = rng.integers(0, tile.shape[0], 2)
     rows = (top + np.arange(shape[0])) % tile.shape[0]
     cols = (left + np.arange(shape[1])) % tile.shape[1]
-    return tile[rows[:, None], cols[None, :]]
+    return _single(tile[rows[:, None], cols[None, :]])
 
 
 def _roughen(
