@@ -48,24 +48,19 @@ def label_boundaries(labels: NDArray[np.integer]) -> NDArray[np.bool_]:
 
 
 def centre_line(drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """One pixel wide skeleton of drawn boundaries; the image is extended so that ends stay."""
-    margin = math.ceil(line_width(drawn)) + 2
+    """One pixel wide skeleton of drawn boundaries, running on to the edge of the image."""
+    if not drawn.any():
+        return np.zeros(drawn.shape, dtype=np.bool_)
+    margin = math.ceil(ndimage.distance_transform_edt(drawn).max()) + 2
     extended = np.pad(drawn, margin, mode="edge")
-    return _skeleton(extended)[margin:-margin, margin:-margin]
-
-
-def _skeleton(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    thin = morphology.skeletonize(mask)  # type: ignore[no-untyped-call]
-    return np.asarray(thin, dtype=np.bool_)
+    thin = morphology.skeletonize(extended)  # type: ignore[no-untyped-call]
+    return np.asarray(thin[margin:-margin, margin:-margin], dtype=np.bool_)
 
 
 def line_width(drawn: NDArray[np.bool_]) -> float:
-    """Median width in pixels of drawn lines, from the distance to their edge along the skeleton."""
-    if not drawn.any() or drawn.all():
-        return 0.0
-    skeleton = _skeleton(drawn)
-    distance = ndimage.distance_transform_edt(drawn)
-    return float(2 * np.median(distance[skeleton]) - 1)
+    """Mean width in pixels of drawn lines: their area over the pixels of their centre line."""
+    length = int(centre_line(drawn).sum())
+    return float(drawn.sum() / length) if length else 0.0
 
 
 def regions_between_lines(drawn: NDArray[np.bool_], smallest_area: int = 0) -> NDArray[np.int32]:
@@ -116,13 +111,17 @@ def drawn_map_table(
 ) -> tuple[Contingency, NDArray[np.bool_]]:
     """Overlaps of the 4-connected regions of two line maps, lines being label 0 in both.
 
-    MatSAM's published ARI without post-processing: the pixels on lines take part as one region.
-    The predicted boundaries are drawn as wide as the true lines (:func:`line_width`), as a person
-    with the same pen would. Returns the table and the predicted line map.
+    MatSAM's published ARI without post-processing: the pixels on lines take part as one region,
+    often the largest, so the value hangs on how wide the lines are drawn. The predicted boundaries
+    are drawn as wide as the true lines (:func:`line_width`), as a person with the same pen would;
+    even so a perfect answer reaches 0.83 to 0.96 on real drawings. Returns the table and the
+    predicted line map.
     """
-    lines = label_boundaries(labels)
-    radius = (line_width(drawn) - 2) / 2
-    if radius > 0 and lines.any():
+    lines = np.zeros(drawn.shape, dtype=np.bool_)
+    lines[:-1] |= labels[1:] != labels[:-1]
+    lines[:, :-1] |= labels[:, 1:] != labels[:, :-1]
+    radius = (line_width(drawn) - 1) / 2
+    if radius >= 1 and lines.any():
         lines = ndimage.distance_transform_edt(~lines) <= radius
     truth, predicted = regions_between_lines(drawn), regions_between_lines(lines)
     return contingency(truth, predicted), lines

@@ -64,9 +64,9 @@ def variation_of_information(table: Contingency) -> tuple[float, float]:
     joint = table.counts / table.total
     within_truth = table.counts / table.truth_areas[table.rows]
     within_predicted = table.counts / table.predicted_areas[table.columns]
-    split = float(-(joint * np.log2(within_truth)).sum())
-    merge = float(-(joint * np.log2(within_predicted)).sum())
-    return max(split, 0.0), max(merge, 0.0)
+    split = abs(float((joint * np.log2(within_truth)).sum()))
+    merge = abs(float((joint * np.log2(within_predicted)).sum()))
+    return split, merge
 
 
 @dataclass(frozen=True)
