@@ -1,0 +1,8 @@
+"""From labels to numbers: the table of objects, and quantities with their 95 % intervals."""
+
+from __future__ import annotations
+
+from nital.metrology.measure import Measurements, measure, measure_labels
+from nital.metrology.quantities import Quantity
+
+__all__ = ["Measurements", "Quantity", "measure", "measure_labels"]

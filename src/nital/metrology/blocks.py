@@ -1,0 +1,73 @@
+"""The division of an image into blocks, from whose scatter the intervals of fractions come."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Blocks", "divide"]
+
+FEWEST, MOST = 9, 256
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Rectangular blocks that tile an image.
+
+    Parameters
+    ----------
+    row_edges, col_edges
+        (R + 1,) and (C + 1,) rising, from 0 to H and to W.
+    """
+
+    row_edges: NDArray[np.int64]
+    col_edges: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(R, C) number of blocks along the rows and columns."""
+        return len(self.row_edges) - 1, len(self.col_edges) - 1
+
+    @property
+    def area(self) -> NDArray[np.float64]:
+        """(R * C,) area of each block in pixels."""
+        return np.outer(np.diff(self.row_edges), np.diff(self.col_edges)).ravel().astype(float)
+
+    def index(self, row: NDArray[np.generic], col: NDArray[np.generic]) -> NDArray[np.int64]:
+        """Return the block, 0...R * C - 1, of each pixel position."""
+        band = np.searchsorted(self.row_edges, row, side="right") - 1
+        column = np.searchsorted(self.col_edges, col, side="right") - 1
+        return np.asarray(band * self.shape[1] + column, dtype=np.int64)
+
+
+def divide(shape: tuple[int, int], object_side: float) -> Blocks:
+    """Divide an image into blocks twice as wide as its objects.
+
+    Parameters
+    ----------
+    shape
+        (H, W) of the image.
+    object_side
+        Typical side of an object in pixels, weighted by area. Blocks are near-square; there are
+        at least 9 and at most 256, as far as the image has that many pixels.
+    """
+    height, width = shape
+    wanted = height * width / max(2.0 * object_side, 1.0) ** 2
+    side = math.sqrt(height * width / min(max(wanted, FEWEST), MOST))
+    bands = _near(height / side, height)
+    columns = _near(width / side, width)
+    if bands * columns < FEWEST:
+        bands = min(math.ceil(FEWEST / columns), height)
+        columns = min(math.ceil(FEWEST / bands), width)
+    return Blocks(_edges(height, bands), _edges(width, columns))
+
+
+def _near(number: float, largest: int) -> int:
+    return min(max(round(number), 1), largest)
+
+
+def _edges(length: int, parts: int) -> NDArray[np.int64]:
+    return np.round(np.linspace(0, length, parts + 1)).astype(np.int64)

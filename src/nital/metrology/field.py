@@ -1,0 +1,84 @@
+"""What is measured: the labelled part of an image, checked, with everything summed once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nital.metrology.blocks import Blocks, divide
+from nital.metrology.boundaries import Boundaries, measure_boundaries
+from nital.metrology.runs import Runs, find_runs
+
+__all__ = ["Field"]
+
+_NO_BREAKS = np.empty(0, dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Field:
+    """The measured field, without the data bar.
+
+    Parameters
+    ----------
+    labels
+        (H, W) int32; 0 = unassigned, 1...n, each present.
+    names
+        (n,) the labels that the user knows the objects by; ``names[i]`` is label i + 1.
+    phases
+        (H, W) uint8; 0 = unassigned.
+    grey, confidence
+        (H, W), or ``None`` when there is none.
+    """
+
+    labels: NDArray[np.int32]
+    names: NDArray[np.int32]
+    phases: NDArray[np.uint8]
+    grey: NDArray[np.generic] | None
+    confidence: NDArray[np.uint8] | None
+
+    @property
+    def count(self) -> int:
+        """Number of objects."""
+        return len(self.names)
+
+    @cached_property
+    def runs(self) -> Runs:
+        """Runs of equal label and phase."""
+        return find_runs(self.labels, self.phases, _NO_BREAKS)
+
+    @cached_property
+    def blocks(self) -> Blocks:
+        """Blocks for the intervals, sized after the area-weighted mean object."""
+        runs = self.runs
+        area = np.bincount(runs.label, weights=runs.length, minlength=self.count + 1)[1:]
+        weighted_mean = float((area**2).sum() / area.sum()) if self.count else 1.0
+        return divide(self.labels.shape, math.sqrt(weighted_mean))
+
+    @cached_property
+    def boundaries(self) -> Boundaries:
+        """Perimeters and the boundary length of each block."""
+        return measure_boundaries(self.labels, self.count, self.blocks)
+
+    def block_areas(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Area in pixels of each phase, and of all objects, in each block.
+
+        Returns
+        -------
+        by_phase
+            (blocks, phases + 1); column 0 is the unassigned.
+        of_objects
+            (blocks,)
+        """
+        runs = find_runs(self.labels, self.phases, self.blocks.col_edges[:-1])
+        block = self.blocks.index(runs.row, runs.start)
+        blocks = self.blocks.shape[0] * self.blocks.shape[1]
+        phases = int(self.phases.max()) + 1
+        joint = block * phases + runs.phase
+        by_phase = np.bincount(joint, weights=runs.length, minlength=blocks * phases)
+        inside = runs.label > 0
+        of_objects = np.bincount(block[inside], weights=runs.length[inside], minlength=blocks)
+        return by_phase.reshape(blocks, phases), of_objects

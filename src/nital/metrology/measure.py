@@ -1,0 +1,214 @@
+"""Measure a segmentation, or any label image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import nital
+from nital.errors import InputError
+from nital.metrology.field import Field
+from nital.metrology.objects import object_table
+from nital.metrology.quantities import Quantity, quantities
+from nital.micrograph import Micrograph, PixelSize
+from nital.segmentation import Segmentation, Target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Measurements", "measure", "measure_labels"]
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """The numbers of one image.
+
+    Parameters
+    ----------
+    objects
+        One row per object, the columns of ``objects.csv``. The centroid is in pixels, lengths in
+        um or, without a pixel size, in pixels; ``mean_intensity`` in grey levels of the file;
+        ``confidence`` 0...1.
+    summary
+        The content of ``summary.json``.
+    quantities
+        The same quantities as in the summary, as objects.
+    """
+
+    objects: pd.DataFrame
+    summary: dict[str, Any]
+    quantities: tuple[Quantity, ...]
+
+
+def measure(segmentation: Segmentation) -> Measurements:
+    """Measure all objects and phases of a segmentation.
+
+    The data bar is not part of the measured area. Objects that touch the edge of the image or
+    the data bar are counted and cover area, but are left out of size statistics.
+    """
+    micrograph = segmentation.micrograph
+    rows = micrograph.content_rows
+    field = _field(
+        segmentation.labels[:rows],
+        segmentation.phases[:rows],
+        micrograph.content,
+        segmentation.confidence[:rows],
+    )
+    summary = {
+        "image": _image_record(micrograph),
+        "target": {"value": segmentation.target, "reason": segmentation.target_reason},
+        "model": {"name": segmentation.model.name, "sha256": segmentation.model.sha256},
+        "parameters": segmentation.parameters,
+    }
+    return _measured(field, micrograph.pixel_size, summary, segmentation.warnings)
+
+
+def measure_labels(
+    labels: NDArray[np.integer[Any]],
+    *,
+    target: Target,
+    pixel_size: PixelSize | None = None,
+    phases: NDArray[np.uint8] | None = None,
+    micrograph: Micrograph | None = None,
+    path: Path | None = None,
+    sha256: str | None = None,
+) -> Measurements:
+    """Measure a label image made by any tool.
+
+    Parameters
+    ----------
+    labels
+        (H, W) integers >= 0; 0 = no object. Gaps in the numbering are kept in the table.
+    target
+        What the labels are; decides the phases where none are given: objects are phase 2 in a
+        matrix of phase 1 for particles and phases, and phase 1 for grains and layers.
+    pixel_size
+        Of the label image; ``None`` leaves lengths in pixels.
+    phases
+        (H, W) uint8 phase of each pixel.
+    micrograph
+        The image behind the labels, for ``mean_intensity`` and the data bar.
+    path, sha256
+        File of the labels and the hash of its bytes, for the record.
+
+    Raises
+    ------
+    InputError
+        Labels are not a non-empty (H, W) array of integers >= 0 below 2^31, or the shapes differ.
+    """
+    _check_labels(labels, "the label image" if path is None else str(path))
+    for other, name in ((phases, "phase image"), (micrograph, "micrograph")):
+        if other is not None and other.shape != labels.shape:
+            raise InputError(
+                f"the {name} is {other.shape} but the labels are {labels.shape}: "
+                "give images of the same field"
+            )
+    if phases is None:
+        phases = _default_phases(labels, target)
+    rows = labels.shape[0] if micrograph is None else micrograph.content_rows
+    field = _field(
+        labels[:rows], phases[:rows], None if micrograph is None else micrograph.content, None
+    )
+    image = {
+        "path": None if path is None else path.as_posix(),
+        "sha256": sha256,
+        "shape": list(labels.shape),
+        "pixel_size": _pixel_size_record(pixel_size),
+        "measured_rows": rows,
+    }
+    summary = {
+        "image": image,
+        "target": {"value": target, "reason": "given"},
+        "model": {"name": "label image", "sha256": None},
+        "parameters": {},
+    }
+    return _measured(field, pixel_size, summary, ())
+
+
+def _measured(
+    field: Field,
+    pixel_size: PixelSize | None,
+    summary: dict[str, Any],
+    warnings: tuple[str, ...],
+) -> Measurements:
+    scale = None if pixel_size is None else pixel_size.value
+    table = object_table(field, scale)
+    found, more_warnings = quantities(field, table, scale)
+    found = tuple(replace(quantity, value=_plain(quantity.value)) for quantity in found)
+    return Measurements(
+        objects=table,
+        summary={
+            "schema": SCHEMA,
+            "nital": nital.__version__,
+            **summary,
+            "warnings": list(dict.fromkeys((*warnings, *more_warnings))),
+            "quantities": [quantity.as_dict() for quantity in found],
+        },
+        quantities=found,
+    )
+
+
+def _plain(value: float) -> float:
+    """Return a count as int, so that it is written without a decimal point."""
+    return value if isinstance(value, int) else float(value)
+
+
+def _field(
+    labels: NDArray[np.integer[Any]],
+    phases: NDArray[np.uint8],
+    grey: NDArray[Any] | None,
+    confidence: NDArray[np.uint8] | None,
+) -> Field:
+    compact, names = _compact(labels)
+    return Field(compact, names, phases, grey, confidence)
+
+
+def _compact(labels: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Renumber labels to 1...n without gaps; return them and the original of each."""
+    largest = int(labels.max())
+    if largest <= labels.size:
+        present = np.flatnonzero(np.bincount(labels.ravel(), minlength=largest + 1))
+    else:
+        present = np.unique(labels)
+    names = present[present > 0].astype(np.int32)
+    if len(names) == largest:
+        return np.ascontiguousarray(labels, dtype=np.int32), names
+    compact = np.searchsorted(names, labels.ravel()) + 1
+    return np.where(labels > 0, compact.reshape(labels.shape), 0).astype(np.int32), names
+
+
+def _check_labels(labels: NDArray[np.integer[Any]], name: str) -> None:
+    if labels.ndim != 2 or labels.size == 0 or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"{name}: labels must be a non-empty (H, W) array of whole numbers, "
+            f"not {labels.shape} of {labels.dtype}"
+        )
+    if int(labels.min()) < 0 or int(labels.max()) >= 2**31:
+        raise InputError(f"{name}: labels must lie between 0 and 2147483647; renumber them")
+
+
+def _default_phases(labels: NDArray[np.integer[Any]], target: Target) -> NDArray[np.uint8]:
+    inside, outside = (2, 1) if target in ("particles", "phases") else (1, 0)
+    return np.where(labels > 0, inside, outside).astype(np.uint8)
+
+
+def _image_record(micrograph: Micrograph) -> dict[str, Any]:
+    return {
+        "path": micrograph.name if micrograph.path is None else micrograph.path.as_posix(),
+        "sha256": micrograph.sha256,
+        "shape": list(micrograph.shape),
+        "pixel_size": _pixel_size_record(micrograph.pixel_size),
+        "measured_rows": micrograph.content_rows,
+    }
+
+
+def _pixel_size_record(pixel_size: PixelSize | None) -> dict[str, Any] | None:
+    if pixel_size is None:
+        return None
+    return {"value": pixel_size.value, "unit": "um", "source": pixel_size.source}
