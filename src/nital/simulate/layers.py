@@ -154,7 +154,8 @@ def _draw_stack(
         if rng.random() < 0.4:
             materials.insert(0, max(materials) + 1)
         return _Stack(materials, float(top), float(bottom), True)
-    count = n_layers if n_layers is not None else int(rng.integers(2, min(8, fits) + 1))
+    likely = 1.0 / np.arange(2, min(8, fits) + 1)
+    count = n_layers or 2 + int(rng.choice(likely.size, p=likely / likely.sum()))
     if n_layers is None and n_materials is not None:
         count = max(count, n_materials)
     kinds = n_materials if n_materials is not None else int(rng.integers(min(2, count), count + 1))
@@ -203,7 +204,7 @@ def _interfaces(rng: np.random.Generator, frame: _Frame, stack: _Stack) -> NDArr
         own = rough * (1.0 if equal else float(np.exp(0.8 * rng.standard_normal())))
         thinner = min(thick[max(k - 1, 0)], thick[min(k, len(thick) - 1)])
         own = min(own, 0.35 * thinner + 0.5)
-        level = tops[k] + form + own * _self_affine(rng, frame.length)
+        level = tops[k] + form + _rough_line(rng, frame.length, own)
         if k < last - 1:
             least = max(2.0, 0.3 * thick[k])
             level = np.minimum(level, levels[k - first + 1] - least)
@@ -212,10 +213,23 @@ def _interfaces(rng: np.random.Generator, frame: _Frame, stack: _Stack) -> NDArr
     return _islands(rng, levels, thick[first:], scale)
 
 
-def _self_affine(rng: np.random.Generator, length: int) -> NDArray[np.float64]:
+def _rough_line(
+    rng: np.random.Generator, length: int, deviation: float
+) -> NDArray[np.float64]:
+    """Rough interface of the given deviation (pixels); the steeper, the longer its waves."""
+    shortest = min(max(2.0, deviation * rng.choice([0.7, 2.0, 5.0])), 0.3 * length)
+    correlation = float(np.exp(rng.uniform(np.log(shortest), np.log(0.5 * length))))
+    line = deviation * np.clip(_self_affine(rng, length, correlation), -2.5, 2.5)
+    return np.asarray(ndimage.gaussian_filter1d(line, rng.choice([0.0, 0.7, 2.0]) + 0.1 * deviation))
+
+
+def _self_affine(
+    rng: np.random.Generator, length: int, correlation: float | None = None
+) -> NDArray[np.float64]:
     """Rough line of unit deviation: flat spectrum beyond a correlation length, a power below."""
     size = 1 << int(np.ceil(np.log2(2 * length)))
-    correlation = np.exp(rng.uniform(np.log(2.0), np.log(0.5 * length)))
+    if correlation is None:
+        correlation = float(np.exp(rng.uniform(np.log(2.0), np.log(0.5 * length))))
     decay = rng.uniform(0.3, 1.0) + 0.5  # Hurst exponent + 1/2
     k = np.fft.rfftfreq(size)
     gain = (1 + (2 * np.pi * k * correlation) ** 2) ** (-decay / 2)
@@ -268,7 +282,7 @@ def _islands(
         half = 0.5 * width * rng.uniform(0.6, 1.1)
         caps = np.maximum(caps, np.sqrt(np.maximum(1 - ((t - centre) / half) ** 2, 0)))
     tallest = max(thick[min(k, len(thick) - 1)], 3.0) if k > 0 else 0.5 * width
-    levels[k] = levels[k + 1] - caps * tallest
+    levels[k] = levels[k + 1] - caps * min(tallest, width * rng.uniform(0.2, 1.2))
     for j in range(k - 1, -1, -1):
         levels[j] = np.minimum(levels[j], levels[j + 1] - 1.0)
     return levels
