@@ -81,4 +81,4 @@ class Field:
         by_phase = np.bincount(joint, weights=runs.length, minlength=blocks * phases)
         inside = runs.label > 0
         of_objects = np.bincount(block[inside], weights=runs.length[inside], minlength=blocks)
-        return by_phase.reshape(blocks, phases), of_objects
+        return by_phase.reshape(blocks, phases).astype(float), of_objects.astype(float)

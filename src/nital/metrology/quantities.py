@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +119,7 @@ def _counts(
     scatter = f"95 %: log-normal t interval from the centroids in {_grid(field)}"
 
     def per_pixel(weights: NDArray[np.float64]) -> tuple[float, Interval | None]:
-        parts = np.bincount(block, weights=weights, minlength=len(blocks.area))
+        parts = np.bincount(block, weights=weights, minlength=len(blocks.area)).astype(float)
         return float(weights.sum()) / field.labels.size, count_interval(parts, blocks.area)
 
     _, interval = per_pixel(np.ones(number))
@@ -186,49 +186,41 @@ def _sizes(table: pd.DataFrame, phase: int | None, scale: float | None) -> Itera
     factor, unit = (1.0, "px") if scale is None else (scale, "um")
     area = np.sort(table["area_px"].to_numpy()[inside].astype(float))
     diameter = np.sqrt(area * (4.0 / math.pi))
-    rule = "objects that touch the edge left out"
 
     def entry(
-        name: str,
-        values: NDArray[np.float64],
-        power: int,
-        of: Callable[[NDArray[np.float64]], Any],
-        interval: Interval | None,
-        method: str,
+        name: str, power: int, value: float, interval: Interval | None, what: str, how: str
     ) -> Quantity:
+        basis = f"95 %: {how}" if interval else "too few objects for a 95 % interval"
         return Quantity(
             name,
-            float(of(values)) * factor**power,
+            value * factor**power,
             unit if power == 1 else f"{unit}^{power}",
             _scaled(interval, factor**power),
             number,
             phase,
-            f"{method if interval else method.split(';')[0] + '; too few objects for an interval'}"
-            f"; {rule}",
+            f"{what}, those that touch the edge left out; {basis}",
         )
 
-    skewed = "95 %: t interval after Hall's skewness correction"
+    mean = "t interval after Hall's skewness correction"
     yield entry(
-        "object_area_mean", area, 2, np.mean, mean_interval(area), f"mean over objects; {skewed}"
+        "object_area_mean", 2, float(area.mean()), mean_interval(area), "mean over objects", mean
     )
     yield entry(
         "ecd_mean",
-        diameter,
         1,
-        np.mean,
+        float(diameter.mean()),
         mean_interval(diameter),
-        f"mean over objects of the equivalent circle diameter; {skewed}",
+        "mean over objects of the equivalent circle diameter",
+        mean,
     )
     for percent in (10, 50, 90):
-        probability = percent / 100.0
         yield entry(
             f"ecd_d{percent}",
-            diameter,
             1,
-            lambda values, probability=probability: np.quantile(values, probability),
-            quantile_interval(diameter, probability),
-            f"{percent} % point by number of the equivalent circle diameter; "
-            "95 %: order statistics",
+            float(np.quantile(diameter, percent / 100)),
+            quantile_interval(diameter, percent / 100),
+            f"{percent} % point of the equivalent circle diameter, by number of objects",
+            "order statistics",
         )
 
 
