@@ -9,7 +9,7 @@ from skimage.measure import label
 
 from nital.simulate.scene import random_field
 
-__all__ = ["draw_boundaries", "edge_pixels", "junctions", "tidy"]
+__all__ = ["draw_boundaries", "edge_pixels", "junctions", "mean_intercept", "tidy"]
 
 Labels = NDArray[np.int32]
 Floats = NDArray[np.float32]
@@ -32,6 +32,12 @@ def junctions(labels: Labels) -> NDArray[np.intp]:
     corners = np.stack([labels[:-1, :-1], labels[:-1, 1:], labels[1:, :-1], labels[1:, 1:]])
     corners.sort(axis=0)
     return np.argwhere((np.diff(corners, axis=0) != 0).sum(axis=0) >= 2)
+
+
+def mean_intercept(labels: Labels) -> float:
+    """Mean length of the test lines along rows and columns between two walls, in pixels."""
+    walls = int((labels[1:] != labels[:-1]).sum() + (labels[:, 1:] != labels[:, :-1]).sum())
+    return 2 * labels.size / max(walls, sum(labels.shape))
 
 
 def tidy(labels: Labels, smallest: float) -> Labels:
@@ -114,9 +120,11 @@ def draw_boundaries(
         sigma = max(1.0, 0.7 * width)
         corners = ndimage.gaussian_filter(corners, sigma) * np.float32(2 * np.pi * sigma**2)
         wide = wide + np.float32(pockets) * np.minimum(corners, 1.5)
-    if ragged > 0:
-        rough = random_field(rng, labels.shape, max(0.8, 0.2 * width))
-        wave = random_field(rng, labels.shape, max(2.0, width))
-        wide = wide * (1 + np.float32(ragged) * (0.6 * rough + 0.5 * wave))
     half = np.maximum(wide, 0) * np.float32(width / 2)
+    if ragged > 0:
+        rough = random_field(rng, labels.shape, max(0.8, 0.12 * width))
+        wave = random_field(rng, labels.shape, max(2.0, width))
+        flecks = np.maximum(rough, 0) ** 2 * np.float32(0.35) + np.minimum(rough, 0) * 0.5
+        half += np.float32(ragged * width / 2) * (flecks + np.float32(0.5) * wave)
+        value *= np.clip(1 - np.float32(ragged) * (0.3 + 0.4 * np.roll(rough, 7, axis=1)), 0.3, 1)
     return np.asarray(value * np.clip(half - distance, 0, 1), dtype=np.float32)

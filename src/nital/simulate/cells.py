@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +15,14 @@ from nital.simulate.scene import random_field
 
 __all__ = [
     "Cells",
+    "Floats",
     "Seeds",
     "cells_of",
     "frame",
     "grid",
     "lattice_seeds",
     "random_seeds",
+    "smooth",
     "spectral_field",
     "thin_out",
     "warped",
@@ -26,54 +30,100 @@ __all__ = [
 
 Floats = NDArray[np.float32]
 
+FAR = 1e3
+STRIP = 1 << 16
+
 
 @dataclass(frozen=True)
 class Seeds:
-    """Centres (n, 2), row and column in pixels, and radii (n,) of cells."""
+    """Centres (n, 2), row and column in pixels, and radii (n,) of cells.
+
+    ``turns`` (n, 2), if given: direction of the long axis (radians, from the rows' axis) and
+    aspect ratio of each.
+    """
 
     centres: Floats
     radii: Floats
+    turns: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.radii)
 
+    def chosen(self, keep: NDArray[Any]) -> Seeds:
+        """The seeds that a boolean mask or an index picks."""
+        turns = None if self.turns is None else self.turns[keep]
+        return Seeds(self.centres[keep], self.radii[keep], turns)
+
 
 @dataclass(frozen=True)
 class Cells:
-    """The k seeds that can own a pixel, best first, and what they score there (low wins).
+    """Which seed owns each pixel; made by :func:`cells_of`.
 
     Parameters
     ----------
     owner
         (H, W) int32, number of the seed that owns the pixel.
-    walls
-        (k, H, W) float32, distance in pixels to the wall towards each other candidate;
-        infinite for the owner itself.
-    candidates
-        (k, H, W) int32, the seeds that ``walls`` refers to.
     depth
-        (H, W) float32, what the owner scores: minus the distance to the rim of its own disc.
+        (H, W) float32, what the owner scores there (low wins): for the metric ``grown`` minus the
+        distance to the rim of its own disc.
+    blocks, found, seeds, metric, exponent
+        The coordinates by blocks of pixels, the candidate seeds of each block, and how they score.
     """
 
     owner: NDArray[np.int32]
-    walls: Floats
-    candidates: NDArray[np.int32]
     depth: Floats
+    blocks: Floats
+    found: NDArray[np.intp]
+    seeds: Seeds
+    metric: str
+    exponent: float
 
     def inside(self, softness: float = 0.0, group: NDArray[np.int_] | None = None) -> Floats:
-        """Distance to the nearest wall, its corners rounded over ``softness`` pixels.
+        """Distance to the nearest wall in pixels, (H, W); corners rounded over ``softness`` pixels.
 
         With ``group`` (one number per seed) only walls between different groups count.
         """
-        walls = self.walls
-        if group is not None:
-            same = group[self.candidates] == group[self.owner]
-            walls = np.where(same, np.float32(1e3), walls)
-        nearest = walls.min(axis=0)
-        if softness <= 0:
-            return np.asarray(nearest, dtype=np.float32)
-        excess = np.exp((nearest - walls) / np.float32(softness)).sum(axis=0)
-        return np.asarray(nearest - np.float32(softness) * np.log(excess), dtype=np.float32)
+        result = np.empty(self.blocks.shape[1:], dtype=np.float32)
+        for part in _strips(self.blocks, self.found):
+            ids = self.found[:, part, None, :, None]
+            score = _score(self.blocks[:, part], self.seeds, ids, self.metric, self.exponent)
+            best = score.argmin(axis=0)[None]
+            owner = np.take_along_axis(np.broadcast_to(ids, score.shape), best, axis=0)[0]
+            walls = score - np.take_along_axis(score, best, axis=0)
+            walls *= self._to_pixels(ids, owner)
+            if group is None:
+                np.put_along_axis(walls, best, np.float32(FAR), axis=0)
+            else:
+                walls[group[ids] == group[owner]] = FAR
+            nearest = walls.min(axis=0)
+            if softness > 0:
+                excess = np.exp((nearest - walls) / np.float32(softness)).sum(axis=0)
+                nearest -= np.float32(softness) * np.log(excess)
+            result[part] = nearest
+        return _whole(result, self.owner.shape)
+
+    def _to_pixels(self, ids: NDArray[np.intp], owner: NDArray[np.intp]) -> Floats:
+        """Factor that turns a difference of scores into the distance to the wall."""
+        if self.metric == "power":
+            between = self.seeds.centres[ids] - self.seeds.centres[owner]
+            distance = np.sqrt(between[..., 0] ** 2 + between[..., 1] ** 2)
+            return np.asarray(0.5 / np.maximum(distance, 1e-3), dtype=np.float32)
+        if self.metric == "scaled":
+            return np.asarray(0.5 * np.sqrt(self.seeds.radii[owner] * self.seeds.radii[ids]))
+        return np.full((1, 1, 1, 1, 1), 0.5, dtype=np.float32)
+
+
+def _strips(blocks: Floats, found: NDArray[np.intp]) -> Iterator[slice]:
+    """Rows of blocks, few enough at a time that their scores stay in the processor's cache."""
+    rows, step, columns, _ = blocks.shape[1:]
+    height = max(1, STRIP // (len(found) * step * step * columns))
+    for top in range(0, rows, height):
+        yield slice(top, top + height)
+
+
+def _whole(blocks: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    rows, step, columns, _ = blocks.shape
+    return blocks.reshape(rows * step, columns * step)[: shape[0], : shape[1]]
 
 
 def grid(shape: tuple[int, int]) -> Floats:
@@ -152,7 +202,7 @@ def thin_out(seeds: Seeds, gap: float) -> Seeds:
     for one, other in zip(first[near].tolist(), second[near].tolist(), strict=True):
         if keep[one]:
             keep[other] = False
-    return Seeds(seeds.centres[keep], seeds.radii[keep])
+    return seeds.chosen(keep)
 
 
 def cells_of(
@@ -174,11 +224,11 @@ def cells_of(
     """
     height, width = coordinates.shape[1:]
     neighbours = min(neighbours, len(seeds))
-    low, high = _window(coordinates, 0)
     extent = np.maximum(seeds.centres.max(axis=0) - seeds.centres.min(axis=0), 1)
     spacing = float(np.sqrt(np.prod(extent) / len(seeds)))
-    pixel = float(np.sqrt(np.prod(np.maximum(high - low, 1)) / (height * width)))
-    step = int(np.clip(spacing / pixel / 3, 1, 16))
+    step = int(np.clip(spacing / (2.5 * _pixel(coordinates)), 1, 16))
+    if step == 1:
+        neighbours = min(neighbours, 4)
     rows, columns = -(-height // step), -(-width // step)
     padding = ((0, 0), (0, rows * step - height), (0, columns * step - width))
     blocks = np.pad(coordinates, padding, mode="edge").reshape(2, rows, step, columns, step)
@@ -187,28 +237,17 @@ def cells_of(
     middle = blocks.mean(axis=(2, 4)).reshape(2, -1).T
     _, found = tree.query(np.column_stack([middle, np.zeros(len(middle))]), k=neighbours)
     found = found.reshape(rows, columns, neighbours).transpose(2, 0, 1)
-    score = _score(blocks, seeds, found[:, :, None, :, None], metric, exponent)
-    best = score.argmin(axis=0)
-    ids = np.broadcast_to(found[:, :, None, :, None], score.shape)
-    owner = np.take_along_axis(ids, best[None], axis=0)[0]
-    depth = np.take_along_axis(score, best[None], axis=0)[0]
-    walls = (score - depth) / 2
-    if metric == "power":
-        between = seeds.centres[found][:, :, None, :, None] - seeds.centres[owner]
-        walls /= np.maximum(np.sqrt(between[..., 0] ** 2 + between[..., 1] ** 2), 1e-3)
-    elif metric == "scaled":
-        walls *= np.sqrt(seeds.radii[owner] * seeds.radii[found][:, :, None, :, None])
-    np.put_along_axis(walls, best[None], np.float32(np.inf), axis=0)
-
-    def whole(array: NDArray[np.generic]) -> NDArray[np.generic]:
-        flat = array.reshape(*array.shape[:-4], rows * step, columns * step)
-        return flat[..., :height, :width]
-
+    owner = np.empty(blocks.shape[1:], dtype=np.int32)
+    depth = np.empty(blocks.shape[1:], dtype=np.float32)
+    for part in _strips(blocks, found):
+        ids = found[:, part, None, :, None]
+        score = _score(blocks[:, part], seeds, ids, metric, exponent)
+        best = score.argmin(axis=0)[None]
+        owner[part] = np.take_along_axis(np.broadcast_to(ids, score.shape), best, axis=0)[0]
+        depth[part] = np.take_along_axis(score, best, axis=0)[0]
+    size = (height, width)
     return Cells(
-        np.asarray(whole(owner), dtype=np.int32),
-        np.asarray(whole(walls), dtype=np.float32),
-        np.asarray(whole(ids), dtype=np.int32),
-        np.asarray(whole(depth), dtype=np.float32),
+        _whole(owner, size), _whole(depth, size), blocks, found, seeds, metric, exponent
     )
 
 
@@ -219,19 +258,41 @@ def _score(
     row = blocks[0] - seeds.centres[ids, 0]
     column = blocks[1] - seeds.centres[ids, 1]
     radii = seeds.radii[ids]
+    if seeds.turns is not None:
+        angle, aspect = seeds.turns.T
+        cosine, sine, stretch = np.cos(angle)[ids], np.sin(angle)[ids], np.sqrt(aspect)[ids]
+        row, column = (
+            (row * cosine + column * sine) / stretch,
+            (column * cosine - row * sine) * stretch,
+        )
     if exponent == 2:
-        squared = row * row + column * column
+        distance = row * row + column * column
         if metric == "power":
-            return np.asarray(squared - radii**2)
-        distance = np.sqrt(squared)
+            return np.asarray(distance - radii**2)
+        distance = np.sqrt(distance)
+    elif exponent == 4:
+        distance = np.sqrt(np.sqrt((row * row) ** 2 + (column * column) ** 2))
     else:
         row, column = np.abs(row), np.abs(column)
         longer = np.maximum(np.maximum(row, column), np.float32(1e-6))
         ratio = np.minimum(row, column) / longer
         distance = longer * (1 + ratio ** np.float32(exponent)) ** np.float32(1 / exponent)
-        if metric == "power":
-            return np.asarray(distance**2 - radii**2)
+    if metric == "power":
+        return np.asarray(distance**2 - radii**2)
     return np.asarray(distance / radii if metric == "scaled" else distance - radii)
+
+
+def _pixel(coordinates: Floats) -> float:
+    """The largest distance, on average, between neighbouring pixels in these coordinates."""
+    down = coordinates[:, ::8, ::8]
+    return max(
+        1e-3,
+        *(
+            float(np.hypot(*np.diff(down, axis=axis)).mean()) / 8
+            for axis in (1, 2)
+            if down.shape[axis] > 1
+        ),
+    )
 
 
 def spectral_field(

@@ -21,7 +21,7 @@ from nital.simulate.cells import (
     thin_out,
     warped,
 )
-from nital.simulate.grains import bent, draw_scale, tessellation
+from nital.simulate.tessellation import bent, draw_scale, tessellation
 from nital.simulate.precipitates import (
     blobs,
     carbides,

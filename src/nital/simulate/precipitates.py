@@ -92,7 +92,7 @@ def cuboids(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> P
     keep = rng.random(len(seeds)) < rng.uniform(0.85, 1.0)
     keep[:4] = True
     seeds = Seeds(seeds.centres[keep], radii[keep])
-    exponent = float(rng.choice([2.5, 4.0, 6.0, 8.0]))
+    exponent = float(rng.choice([2.0, 4.0, 4.0, 8.0]))
     cells = cells_of(coordinates, seeds, metric="grown", exponent=exponent)
     inner = np.minimum(cells.inside(float(rng.uniform(0.02, 0.12)) * scale), 0.2 * scale - cells.depth)
     phases = np.where(inner > channel / 2, 2, 1).astype(np.uint8)
@@ -123,7 +123,7 @@ def lobed(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Pha
     gone = np.flatnonzero(rng.random(group.max() + 1) < rng.uniform(0.0, 0.3))
     cells = cells_of(coordinates, seeds, neighbours=9)
     outer = cells.inside(0.12 * lobe, group)
-    inner = cells.inside(0.05 * lobe)
+    inner = ndimage.distance_transform_edt(~edge_pixels(cells.owner)[0]).astype(np.float32)
     matrix = np.isin(group, gone)[cells.owner]
     if matrix.any() and not matrix.all():
         outer = np.minimum(outer, ndimage.distance_transform_edt(~matrix).astype(np.float32))
