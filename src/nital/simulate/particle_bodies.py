@@ -146,8 +146,9 @@ def stars(rng: np.random.Generator) -> Maker:
         angles = np.linspace(-np.pi, np.pi, 361)
         arm = np.abs(np.cos(0.5 * arms * angles)) ** sharp
         outline = 1 - depth + 2 * depth * arm
-        outline *= np.exp(spread * np.interp(angles, angles[::60], rng.standard_normal(7)))
-        outline[-1] = outline[0]
+        swell = rng.standard_normal(7)
+        swell[-1] = swell[0]
+        outline *= np.exp(spread * np.interp(angles, angles[::60], swell))
         return _outlined(angles, outline)
 
     return make

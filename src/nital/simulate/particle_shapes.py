@@ -104,8 +104,8 @@ class Style:
             lines = _edges(surface.facets, inside) * np.float32(self.edge)
         if self.rounding * unit > 0.4:
             sigma = self.rounding * unit
-            inside = ndimage.gaussian_filter(inside.astype(np.float32), sigma) > 0.5
-            relief = ndimage.gaussian_filter(relief, 0.5 * sigma)
+            inside = ndimage.gaussian_filter(inside.astype(np.float32), sigma, truncate=2.5) > 0.5
+            relief = ndimage.gaussian_filter(relief, 0.5 * sigma, truncate=2.5)
         return inside, single(relief), lines
 
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.measure import label
 
 from nital.errors import UsageError
+from nital.simulate.particle_plans import PLANNERS, Plan, scatter
 from nital.simulate.particle_shapes import Stamp, Style, draw_style
 from nital.simulate.scene import Scene, random_field
 
@@ -28,26 +30,17 @@ _FAMILIES = {
     "urchin": 0.02,
 }
 _ARRANGEMENTS = {
-    "sparse": 0.2,
+    "sparse": 0.18,
     "scatter": 0.2,
-    "lattice": 0.15,
-    "cluster": 0.2,
-    "bed": 0.15,
-    "pile": 0.1,
+    "raft": 0.12,
+    "lattice": 0.12,
+    "cluster": 0.17,
+    "bed": 0.12,
+    "pile": 0.09,
 }
 _HIDDEN = 0.25  # below this visible fraction an object is uncertain
 _SMALLEST = 6  # pixels
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Where particles go, in the order in which they are laid down."""
-
-    centres: NDArray[np.float64]
-    radii: NDArray[np.float64]
-    angles: NDArray[np.float64] | None = None
-    layers: NDArray[np.intp] | None = None
-    overlap: float = 0.0
+_CRUMB = 0.2  # of the largest piece of its particle: a smaller piece is no sure part of it
 
 
 @dataclass
@@ -135,15 +128,15 @@ def simulate_particles(
     if scale is None:
         largest = min(150.0, 0.8 * min(shape))
         scale = float(np.exp(rng.uniform(np.log(4.0), np.log(largest))))
-    transmission = bool(rng.random() < 0.45)
-    canvas = _Canvas(shape, transmission)
     arrangement = _draw(rng, _ARRANGEMENTS)
+    transmission = bool(arrangement != "bed" and rng.random() < 0.45)
+    canvas = _Canvas(shape, transmission)
     style = draw_style(rng, _draw(rng, _FAMILIES), scale, transmission=transmission)
-    plan = _PLANNERS[arrangement](rng, shape, scale, style)
+    plan = PLANNERS[arrangement](rng, shape, scale, style)
     _lay_plan(rng, canvas, style, plan, kind=2)
     if len(canvas.areas) == 1:
         middle = np.array([shape], dtype=np.float64) / 2
-        _lay_plan(rng, canvas, style, _Plan(middle, np.array([scale / 2])), kind=2)
+        _lay_plan(rng, canvas, style, Plan(middle, np.array([scale / 2])), kind=2)
     if rng.random() < 0.12:
         _second_kind(rng, canvas, scale)
     return _finish(rng, canvas, scale)
@@ -158,168 +151,45 @@ def _second_kind(rng: np.random.Generator, canvas: _Canvas, scale: float) -> Non
     """Particles of another kind among the first, in phase 3."""
     size = max(3.0, scale * float(np.exp(rng.uniform(-1.0, 0.5))))
     style = draw_style(rng, _draw(rng, _FAMILIES), size, transmission=canvas.transmission)
-    plan = _scatter(rng, canvas.shape, size, style)
+    plan = scatter(rng, canvas.shape, size, style)
     few = slice(0, max(1, plan.radii.size // 3))
-    plan = _Plan(plan.centres[few], plan.radii[few], overlap=rng.choice([0.0, 1.0]))
+    plan = Plan(plan.centres[few], plan.radii[few], overlap=rng.choice([0.0, 1.0]))
     _lay_plan(rng, canvas, style, plan, kind=3)
 
 
 def _lay_plan(
-    rng: np.random.Generator, canvas: _Canvas, style: Style, plan: _Plan, kind: int
+    rng: np.random.Generator, canvas: _Canvas, style: Style, plan: Plan, kind: int
 ) -> None:
-    bank: dict[int, list[Stamp]] = {}
+    bank: dict[tuple[int, int], list[Stamp]] = {}
     count = plan.radii.size
-    reuse = count > 150
     first, layer = len(canvas.areas), 0
     for i in range(count):
         if plan.layers is not None and plan.layers[i] != layer:
             first, layer = len(canvas.areas), int(plan.layers[i])
         angle = None if plan.angles is None else float(plan.angles[i])
-        if reuse and angle is None:
-            stamp = _from_bank(rng, bank, style, float(plan.radii[i]))
+        if count > 120:
+            stamp = _from_bank(rng, bank, style, float(plan.radii[i]), angle)
         else:
             stamp = style.stamp(rng, float(plan.radii[i]), angle)
         canvas.lay(stamp, plan.centres[i], plan.overlap, first, kind)
 
 
 def _from_bank(
-    rng: np.random.Generator, bank: dict[int, list[Stamp]], style: Style, radius: float
+    rng: np.random.Generator,
+    bank: dict[tuple[int, int], list[Stamp]],
+    style: Style,
+    radius: float,
+    angle: float | None,
 ) -> Stamp:
-    """One of a few dozen stamps of about this radius: tiny particles need not all differ."""
-    size = round(8 * np.log2(max(radius, 1.0)))
-    stamps = bank.setdefault(size, [])
-    pick = int(rng.integers(0, 16))
+    """One of a few stamps of about this radius and angle: many particles need not all differ."""
+    size = round((4 if radius < 6 else 8) * np.log2(max(radius, 1.0)))
+    turn = 0 if angle is None else round(angle * 30)
+    stamps = bank.setdefault((size, turn), [])
+    pick = int(rng.integers(0, 12))
     if pick < len(stamps):
         return stamps[pick]
-    stamps.append(style.stamp(rng, radius))
+    stamps.append(style.stamp(rng, radius, angle))
     return stamps[-1]
-
-
-# ---------------------------------------------------------------------------------------------
-# sizes and arrangements
-
-
-def _radii(rng: np.random.Generator, count: int, scale: float, limit: float) -> NDArray[np.float64]:
-    """Radii in pixels: one size, log-normal, or bimodal; the median diameter is ``scale``."""
-    spread = float(rng.choice([0.0, 0.03, 0.1, 0.25, 0.5]))
-    factor = np.exp(spread * np.clip(rng.standard_normal(count), -2.5, 2.5))
-    if rng.random() < 0.12:
-        factor = np.where(rng.random(count) < 0.3, factor * rng.uniform(1.6, 3.5), factor)
-    return np.clip(0.5 * scale * factor, 1.5, limit)
-
-
-def _anywhere(
-    rng: np.random.Generator, count: int, shape: tuple[int, int], margin: float
-) -> NDArray[np.float64]:
-    low, high = -margin, np.array(shape) + margin
-    return rng.uniform(low, high, (count, 2))
-
-
-def _limit(shape: tuple[int, int]) -> float:
-    return 0.75 * max(shape)
-
-
-def _number(shape: tuple[int, int], scale: float, cover: float) -> int:
-    return max(1, int(cover * shape[0] * shape[1] / (0.7854 * scale**2)))
-
-
-def _sparse(rng: np.random.Generator, shape: tuple[int, int], scale: float, style: Style) -> _Plan:
-    count = int(rng.integers(1, 11))
-    centres = _anywhere(rng, count, shape, 0.3 * scale)
-    centres[0] = rng.uniform(0.2, 0.8, 2) * shape
-    return _Plan(centres, _radii(rng, count, scale, _limit(shape)), overlap=rng.choice([0.0, 0.1]))
-
-
-def _scatter(rng: np.random.Generator, shape: tuple[int, int], scale: float, style: Style) -> _Plan:
-    cover = rng.uniform(0.03, 0.6 if scale > 10 else 0.3)
-    count = _number(shape, scale, cover)
-    return _Plan(
-        _anywhere(rng, count, shape, 0.4 * scale),
-        _radii(rng, count, scale, _limit(shape)),
-        overlap=rng.choice([0.0, 0.05, 0.3]),
-    )
-
-
-def _lattice(rng: np.random.Generator, shape: tuple[int, int], scale: float, style: Style) -> _Plan:
-    """Monolayers on a lattice: hexagonal for round bodies, rows side by side for long ones."""
-    gap = rng.uniform(1.0, 1.15)
-    long, wide = (gap * scale * s for s in (style.half_length, style.half_width))
-    elongated = style.half_length > 1.25 * style.half_width
-    hexagonal = not elongated and rng.random() < 0.75
-    reach = float(np.hypot(*shape)) / 2 + scale
-    rows = np.arange(-int(reach / wide) - 1, int(reach / wide) + 2)
-    cols = np.arange(-int(reach / long) - 1, int(reach / long) + 2)
-    j, i = np.meshgrid(cols, rows)
-    pitch = wide * (0.866 if hexagonal else 1.0)
-    stagger = 0.5 if hexagonal else rng.choice([0.0, 0.5]) * elongated
-    sites = np.stack([i.ravel() * pitch, (j.ravel() + stagger * (i.ravel() % 2)) * long], 1)
-    turn = rng.uniform(0, np.pi)
-    cos, sin = np.cos(turn), np.sin(turn)
-    sites = sites @ np.array([[cos, -sin], [sin, cos]]) + np.array(shape) / 2
-    sites += rng.choice([0.0, 0.02, 0.06]) * scale * rng.standard_normal(sites.shape)
-    keep = ((sites > -0.6 * scale) & (sites < np.array(shape) + 0.6 * scale)).all(axis=1)
-    keep &= rng.random(len(sites)) > rng.choice([0.0, 0.02, 0.15])
-    sites = sites[keep]
-    if rng.random() < 0.3:
-        patch = random_field(rng, shape, 0.2 * min(shape))
-        at = np.clip(sites.astype(int), 0, np.array(shape) - 1)
-        sites = sites[patch[at[:, 0], at[:, 1]] > rng.uniform(-1, 0.5)]
-    spread = float(rng.choice([0.0, 0.02, 0.05]))
-    radii = 0.5 * scale * np.exp(spread * rng.standard_normal(len(sites)))
-    aligned = elongated or rng.random() < 0.5
-    angles = turn + rng.choice([0.0, 0.03, 0.1]) * rng.standard_normal(len(sites))
-    return _Plan(sites, radii, angles if aligned else None, overlap=0.25)
-
-
-def _cluster(rng: np.random.Generator, shape: tuple[int, int], scale: float, style: Style) -> _Plan:
-    """Agglomerates: each new particle is set against one of its cluster."""
-    count = min(_number(shape, scale, rng.uniform(0.1, 0.7)), 1500)
-    groups = int(rng.integers(1, max(2, min(12, count // 3 + 1))))
-    closeness = rng.uniform(0.55, 1.0)
-    radii = _radii(rng, count, scale, _limit(shape))
-    centres = _anywhere(rng, count, shape, 0.0)
-    parents = (rng.random(count) * np.arange(count)).astype(int)
-    chain = rng.random() < 0.3
-    directions = rng.uniform(0, 2 * np.pi, count)
-    for i in range(groups, count):
-        parent = max(parents[i], i - 3) if chain else parents[i]
-        step = closeness * (radii[i] + radii[parent])
-        centres[i, 0] = centres[parent, 0] + step * np.sin(directions[i])
-        centres[i, 1] = centres[parent, 1] + step * np.cos(directions[i])
-    overlap = float(rng.choice([0.1, 0.4, 1.0]))
-    return _Plan(centres, radii, overlap=overlap)
-
-
-def _bed(rng: np.random.Generator, shape: tuple[int, int], scale: float, style: Style) -> _Plan:
-    """Powder that fills the frame, layer upon layer."""
-    depth = int(rng.integers(2, 4))
-    count = _number(shape, scale, 1.6)
-    total = min(count * depth, 6000)
-    radii = _radii(rng, total, scale, _limit(shape))
-    layers = np.arange(total) * depth // total
-    return _Plan(
-        _anywhere(rng, total, shape, 0.5 * scale),
-        radii,
-        layers=layers,
-        overlap=rng.choice([0.1, 0.25, 0.4]),
-    )
-
-
-def _pile(rng: np.random.Generator, shape: tuple[int, int], scale: float, style: Style) -> _Plan:
-    """Free overlap at a moderate cover."""
-    count = min(_number(shape, scale, rng.uniform(0.3, 1.2)), 2500)
-    radii = _radii(rng, count, scale, _limit(shape))
-    return _Plan(_anywhere(rng, count, shape, 0.4 * scale), radii, overlap=1.0)
-
-
-_PLANNERS = {
-    "sparse": _sparse,
-    "scatter": _scatter,
-    "lattice": _lattice,
-    "cluster": _cluster,
-    "bed": _bed,
-    "pile": _pile,
-}
 
 
 # ---------------------------------------------------------------------------------------------
@@ -336,44 +206,67 @@ def _support(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.flo
     if kind == "rough":
         field = random_field(rng, shape, float(np.exp(rng.uniform(0, 2))))
         return np.asarray(np.clip(0.5 + 0.2 * field, 0, 1), dtype=np.float32)
+    if kind == "wavy":
+        return _waves(rng, shape)
     size = rng.uniform(0.04, 0.2) * max(shape)
     field = random_field(rng, shape, float(size))
-    if kind == "wavy":
-        return np.asarray(np.clip(0.5 + 0.2 * field, 0, 1), dtype=np.float32)
     if kind == "lacey":
         return np.asarray(np.exp(-((field / rng.uniform(0.08, 0.3)) ** 2)), dtype=np.float32)
     return np.asarray(np.clip((0.9 - field) * 0.1 * size, 0, 1), dtype=np.float32)
 
 
+def _waves(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Gentle undulation: a few plane waves of random direction, in 0...1."""
+    rows = np.arange(shape[0], dtype=np.float32)[:, None]
+    cols = np.arange(shape[1], dtype=np.float32)[None, :]
+    total = np.zeros(shape, dtype=np.float32)
+    for _ in range(4):
+        k = 2 * np.pi / (max(shape) * rng.uniform(0.1, 1.5))
+        angle, phase = rng.uniform(0, 2 * np.pi, 2)
+        total += np.sin(k * np.cos(angle) * rows + (k * np.sin(angle) * cols + phase))
+    return np.asarray(0.5 + total / 8, dtype=np.float32)
+
+
 def _finish(rng: np.random.Generator, canvas: _Canvas, scale: float) -> Scene:
-    count = len(canvas.areas)
-    seen = np.bincount(canvas.objects.ravel(), minlength=count)
-    alive = seen > 0
-    alive[0] = True
-    new = np.cumsum(alive) - 1
-    new[~alive] = 0
-    doubtful = alive & ((seen < _HIDDEN * np.array(canvas.areas)) | (seen < _SMALLEST))
+    areas = np.array(canvas.areas)
+    seen = np.bincount(canvas.objects.ravel(), minlength=areas.size)
     blur, soft = _defocus(rng, canvas, scale)
-    doubtful |= alive & soft
-    doubtful[0] = False
-    objects = new.astype(np.int32)[canvas.objects]
+    doubtful = soft | (seen < _HIDDEN * areas) | (seen < _SMALLEST)
+    objects, crumbs = _without_crumbs(canvas.objects)
+    doubtful = np.r_[doubtful, np.ones(crumbs, dtype=bool)]
+    alive = np.bincount(objects.ravel(), minlength=doubtful.size) > 0
+    alive[0] = doubtful[0] = False
+    new = np.where(alive, np.cumsum(alive), 0)
     phases = np.array(canvas.kinds, dtype=np.uint8)[canvas.objects]
-    top = max(float(canvas.height.max()), 1e-6)
-    height = canvas.height / np.float32(top)
-    support = _support(rng, canvas.shape)
+    height = canvas.height / np.float32(max(float(canvas.height.max()), 1e-6))
     amount = np.float32(np.exp(rng.uniform(np.log(0.02), np.log(0.25))))
-    bare = phases == 1
-    height = np.where(bare | canvas.transmission, height + amount * support, height)
-    height = np.clip(height / max(1.0, float(height.max())), 0, 1)
+    support = amount * _support(rng, canvas.shape)
+    height = height + np.where((phases == 1) | canvas.transmission, support, 0)
     return Scene(
         "particles",
-        objects,
+        new.astype(np.int32)[objects],
         phases,
         np.clip(canvas.lines, 0, 1),
-        np.asarray(height, dtype=np.float32),
-        frozenset(int(n) for n in new[doubtful]),
+        np.asarray(height / max(1.0, float(height.max())), dtype=np.float32),
+        frozenset(int(n) for n in new[alive & doubtful]),
         blur,
     )
+
+
+def _without_crumbs(objects: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
+    """Give small pieces, cut off from their particle by others in front, labels of their own."""
+    pieces = label(objects, connectivity=1, background=0)  # type: ignore[no-untyped-call]
+    sizes = np.bincount(pieces.ravel())
+    owner = np.zeros(sizes.size, dtype=np.int64)
+    owner[pieces.ravel()] = objects.ravel()
+    largest = np.zeros(int(objects.max(initial=0)) + 1, dtype=np.int64)
+    np.maximum.at(largest, owner, sizes)
+    small = sizes < _CRUMB * largest[owner]
+    small[0] = False
+    last = int(owner.max(initial=0))
+    count = int(small.sum())
+    owner[small] = last + 1 + np.arange(count)
+    return owner.astype(np.int32)[pieces], count
 
 
 def _defocus(
