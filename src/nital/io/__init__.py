@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from nital.io.labels import read_labels
 from nital.io.reader import IMAGE_SUFFIXES, read
 from nital.io.units import parse_pixel_size
 from nital.io.write import atomic_write, write_label_tiff
 
-__all__ = ["IMAGE_SUFFIXES", "atomic_write", "parse_pixel_size", "read", "write_label_tiff"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "atomic_write",
+    "parse_pixel_size",
+    "read",
+    "read_labels",
+    "write_label_tiff",
+]

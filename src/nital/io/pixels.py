@@ -12,6 +12,7 @@ from nital.errors import InputError
 __all__ = ["to_grey", "to_supported"]
 
 GREY_TOLERANCE = 3
+RESOLVED_LEVELS = 1024
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 
 
@@ -101,22 +102,24 @@ def _finite(pixels: NDArray[Any], name: str, warnings: list[str]) -> NDArray[Any
 
 def _to_float32(pixels: NDArray[Any], warnings: list[str]) -> NDArray[np.float32]:
     low, high = float(pixels.min()), float(pixels.max())
-    with np.errstate(over="ignore", under="ignore"):
-        converted = np.ascontiguousarray(pixels, dtype=np.float32)
-    lowest, highest = float(converted.min()), float(converted.max())
-    normal = float(np.finfo(np.float32).tiny)
-    resolved = np.isfinite([lowest, highest]).all() and (
-        low == high or highest - lowest >= max(normal, 0.5 * (high - low))
-    )
-    if resolved:
-        return converted
+    largest = max(abs(low), abs(high))
+    if low == high or _float32_resolves(largest, high - low):
+        return np.ascontiguousarray(pixels, dtype=np.float32)
     warnings.append(
         f"grey levels from {low:.9g} to {high:.9g} do not fit 32-bit floats; "
         "they were stretched to 0...1"
     )
-    scale = np.longdouble(high) - np.longdouble(low)
-    stretched = (pixels.astype(np.longdouble) - np.longdouble(low)) / scale
+    span = np.longdouble(high) - np.longdouble(low)
+    stretched = (pixels.astype(np.longdouble) - np.longdouble(low)) / span
     return stretched.astype(np.float32)
+
+
+def _float32_resolves(largest: float, span: float) -> bool:
+    """Whether 32-bit floats up to ``largest`` keep enough levels within ``span``."""
+    limits = np.finfo(np.float32)
+    if largest > limits.max or span < limits.tiny / limits.eps:
+        return False
+    return span / float(np.spacing(np.float32(largest))) >= RESOLVED_LEVELS
 
 
 def _checked_constant(pixels: NDArray[Any], warnings: list[str]) -> tuple[NDArray[Any], list[str]]:

@@ -9,15 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.errors import InputError
-from nital.io.decoded import Decoded, choose_page, reporting_damage
+from nital.io.decoded import Decoded, Page, choose_page, reporting_damage
 
 __all__ = ["read_array_file", "read_raster"]
 
 BOMB_LIMIT = 2**31
+NUMPY_HEADS = (b"\x93NUMPY", b"PK")
 
 
-def read_raster(path: Path) -> Decoded:
+def read_raster(path: Path, keep_indices: bool = False) -> Decoded:
     """Read a PNG, JPEG or BMP file of 1 to 16 bits per channel, palettes included.
+
+    Parameters
+    ----------
+    keep_indices
+        Return the indices of a palette image, as label images need, instead of its colours.
 
     Raises
     ------
@@ -35,14 +41,15 @@ def read_raster(path: Path) -> Decoded:
         ):
             deep_colour = image.format == "PNG" and "16" in str(image.tile[0][3])
             metadata: dict[str, str | int | float] = {"format": str(image.format)}
-            pixels = _deep_png(path) if deep_colour else _pillow_pixels(image)
+            pixels = _deep_png(path) if deep_colour else _pillow_pixels(image, keep_indices)
     finally:
         Image.MAX_IMAGE_PIXELS = limit
     return Decoded(pixels, metadata=metadata)
 
 
-def _pillow_pixels(image: Any) -> NDArray[Any]:
-    if image.mode not in ("1", "L", "LA", "RGB", "RGBA"):
+def _pillow_pixels(image: Any, keep_indices: bool) -> NDArray[Any]:
+    keep = image.mode == "P" and keep_indices
+    if not keep and image.mode not in ("1", "L", "LA", "RGB", "RGBA"):
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     return np.asarray(image)
 
@@ -64,6 +71,9 @@ def read_array_file(path: Path, page: int | None) -> Decoded:
         The file is damaged, holds Python objects, several arrays or no image.
     """
     with reporting_damage(path, "a NumPy array"):
+        with path.open("rb") as stream:
+            if not stream.read(6).startswith(NUMPY_HEADS):
+                raise InputError(f"{path}: is not a NumPy file; save the array with numpy.save")
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.lib.npyio.NpzFile):
             with loaded:
@@ -72,9 +82,8 @@ def read_array_file(path: Path, page: int | None) -> Decoded:
                         f"{path}: holds {len(loaded.files)} arrays; save the image alone as .npy"
                     )
                 loaded = loaded[loaded.files[0]]
-    warnings: list[str] = []
-    if loaded.ndim == 3 and loaded.shape[2] not in (3, 4):
-        shapes = [loaded.shape[1:]] * loaded.shape[0]
-        chosen, warnings = choose_page(path, shapes, [False] * len(shapes), page)
+    warnings: tuple[str, ...] = ()
+    if loaded.ndim == 3 and loaded.size and loaded.shape[2] not in (3, 4):
+        chosen, warnings = choose_page(path, [Page(loaded.shape[1:])] * len(loaded), page)
         loaded = loaded[chosen]
     return Decoded(loaded, warnings=warnings, metadata={"format": "NumPy"})

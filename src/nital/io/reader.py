@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from nital.errors import InputError
-from nital.io.decoded import Decoded, reporting_damage
+from nital.io.databar import find_data_bar
+from nital.io.decoded import Decoded, Facts, reporting_damage
+from nital.io.em import EM_SUFFIXES
 from nital.io.pixels import to_grey, to_supported
 from nital.io.scale import resolve_scale
+from nital.io.sidecars import read_own_sidecar, read_vendor_sidecars
 from nital.io.units import parse_pixel_size
 from nital.micrograph import Micrograph, PixelSize
 
@@ -17,7 +21,7 @@ __all__ = ["IMAGE_SUFFIXES", "check_image_path", "decode", "read"]
 TIFF_SUFFIXES = (".tif", ".tiff")
 RASTER_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png")
 ARRAY_SUFFIXES = (".npy", ".npz")
-IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, *ARRAY_SUFFIXES)
+IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, *ARRAY_SUFFIXES, *EM_SUFFIXES)
 
 
 def read(
@@ -28,7 +32,8 @@ def read(
     Parameters
     ----------
     path
-        TIFF, PNG, JPEG, BMP, ``.npy`` or ``.npz`` with one array.
+        TIFF, PNG, JPEG, BMP, ``.npy``, ``.npz`` with one array; dm3, dm4, emd and ser with the
+        extra ``[em]``.
     pixel_size
         Side of a pixel, such as ``"12.5nm"``; overrides what the file says.
     page
@@ -41,6 +46,8 @@ def read(
         The file is missing, unreadable, damaged, of an unknown format or holds no grey levels.
     UsageError
         ``pixel_size`` is not a positive number with its unit.
+    MissingExtraError
+        The format needs an extra that is not installed.
     """
     path = Path(path)
     given = parse_pixel_size(pixel_size) if isinstance(pixel_size, str) else pixel_size
@@ -48,48 +55,78 @@ def read(
     decoded = decode(path, page)
     grey, colour_warnings = to_grey(decoded.pixels, str(path))
     pixels, pixel_warnings = to_supported(grey, str(path))
-    scale, scale_warnings = resolve_scale(decoded.candidates, given)
+    height, width = pixels.shape
+    sidecars = (read_own_sidecar(path), *read_vendor_sidecars(path, (height, width)))
+    facts = (sidecars[0], *decoded.facts, *sidecars[1:])
+    candidates = [candidate for source in facts for candidate in source.candidates]
+    scale, scale_warnings = resolve_scale(candidates, given)
+    stated_warnings = [warning for source in facts for warning in source.warnings]
+    microscope = next((source.microscope for source in facts if source.microscope), None)
     return Micrograph(
         pixels,
         pixel_size=scale,
         name=path.stem,
         path=path,
         sha256=_sha256(path),
-        modality=decoded.modality,
-        warnings=(*decoded.warnings, *colour_warnings, *pixel_warnings, *scale_warnings),
-        metadata=decoded.metadata,
+        modality=next((source.modality for source in facts if source.modality), None),
+        data_bar_row=_stated_data_bar(facts, height) or find_data_bar(pixels),
+        warnings=(
+            *decoded.warnings,
+            *colour_warnings,
+            *pixel_warnings,
+            *(stated_warnings if given is None else ()),
+            *scale_warnings,
+        ),
+        metadata=decoded.metadata | ({"microscope": microscope} if microscope else {}),
     )
 
 
+def _stated_data_bar(facts: Iterable[Facts], height: int) -> int | None:
+    rows = (source.content_rows for source in facts if source.content_rows is not None)
+    return next((row for row in rows if 0 < row < height), None)
+
+
 def check_image_path(path: Path) -> None:
-    """Refuse what is not a non-empty file with a suffix that Nital reads."""
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder; name an image file")
-    if not path.exists():
-        raise InputError(f"{path}: there is no such file")
+    """Refuse what is not a non-empty file with a suffix that Nital reads.
+
+    Raises
+    ------
+    InputError
+        One sentence that names the file and what to do.
+    """
+    with reporting_damage(path, "a file"):
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder; name an image file")
+        if not path.exists():
+            raise InputError(f"{path}: there is no such file")
+        size = path.stat().st_size
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         raise InputError(
             f"{path}: files of type {path.suffix or '(none)'!r} are not supported; "
             f"use one of {' '.join(IMAGE_SUFFIXES)}"
         )
-    if path.stat().st_size == 0:
+    if size == 0:
         raise InputError(f"{path}: the file is empty; copy or export it again")
 
 
-def decode(path: Path, page: int | None) -> Decoded:
+def decode(path: Path, page: int | None, keep_indices: bool = False) -> Decoded:
     """Read the pixels as stored with the reader of the file's suffix."""
     suffix = path.suffix.lower()
     if suffix in TIFF_SUFFIXES:
         from nital.io.tiff import read_tiff
 
-        return read_tiff(path, page)
+        return read_tiff(path, page, keep_indices)
+    if suffix in EM_SUFFIXES:
+        from nital.io.em import read_em
+
+        return read_em(path, page)
     if suffix in ARRAY_SUFFIXES:
         from nital.io.raster import read_array_file
 
         return read_array_file(path, page)
     from nital.io.raster import read_raster
 
-    return read_raster(path)
+    return read_raster(path, keep_indices)
 
 
 def _sha256(path: Path) -> str:

@@ -66,6 +66,11 @@ def resolve_scale(
     if given is not None:
         return _with_alternatives(given.value, given.source, usable), warnings
     if not trusted:
+        warnings += [
+            f"{c.source} would mean {c.width:.6g} um per pixel, which is not trusted: state "
+            f"--pixel-size {c.width:.6g}um if it is right"
+            for c in usable[:1]
+        ]
         return None, warnings
     best = trusted[0]
     if not best.is_square:

@@ -12,18 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.errors import InputError
-from nital.io.decoded import Decoded, choose_page, reporting_damage
+from nital.io.decoded import Decoded, Facts, Page, choose_page, reporting_damage
+from nital.io.open_tags import OPEN_TAGS
+from nital.io.vendors import VENDORS, TiffTags
 
-__all__ = ["read_tiff"]
+__all__ = ["quiet_tifffile", "read_tiff"]
+
+PRIVATE_TAGS = 32768
 
 
-def read_tiff(path: Path, page: int | None) -> Decoded:
+def read_tiff(path: Path, page: int | None, keep_indices: bool = False) -> Decoded:
     """Read one page of a TIFF file.
 
     Parameters
     ----------
     page
         Counted from 0; ``None`` takes the first of the largest pages that are no thumbnails.
+    keep_indices
+        Return the indices of a palette image, as label images need, instead of its colours.
 
     Raises
     ------
@@ -32,22 +38,43 @@ def read_tiff(path: Path, page: int | None) -> Decoded:
     """
     import tifffile
 
-    with _quiet_tifffile(), reporting_damage(path, "TIFF"), tifffile.TiffFile(path) as tif:
+    with quiet_tifffile(), reporting_damage(path, "TIFF"), tifffile.TiffFile(path) as tif:
         pages: list[Any] = [tif.pages[i] for i in range(len(tif.pages))]
         if not pages:
             raise InputError(f"{path}: holds no image; export it again")
-        shapes = [(entry.imagelength, entry.imagewidth) for entry in pages]
-        thumbnails = [bool(entry.is_reduced) for entry in pages]
-        chosen, warnings = choose_page(path, shapes, thumbnails, page)
-        pixels = _page_pixels(path, pages[chosen])
+        chosen, warnings = choose_page(path, [_summary(entry) for entry in pages], page)
+        pixels = _page_pixels(path, pages[chosen], keep_indices)
+        facts = _facts(pages, chosen)
     metadata: dict[str, str | int | float] = {"format": "TIFF"}
-    if len(shapes) > 1:
-        metadata |= {"pages": len(shapes), "page": chosen}
-    return Decoded(pixels, warnings=warnings, metadata=metadata)
+    if len(pages) > 1:
+        metadata |= {"pages": len(pages), "page": chosen}
+    return Decoded(pixels, facts, warnings, metadata)
+
+
+def _summary(page: Any) -> Page:
+    return Page(
+        (page.imagelength, page.imagewidth),
+        is_thumbnail=bool(page.is_reduced),
+        is_colour=page.samplesperpixel >= 3,
+    )
+
+
+def _facts(pages: list[Any], chosen: int) -> tuple[Facts, ...]:
+    """What the tags of the chosen page say; makers' tags count from its twins too."""
+    page = pages[chosen]
+    values = {tag.code: tag.value for tag in page.tags}
+    for other in pages:
+        if (other.imagelength, other.imagewidth) == (page.imagelength, page.imagewidth):
+            for tag in other.tags:
+                if tag.code >= PRIVATE_TAGS:
+                    values.setdefault(tag.code, tag.value)
+    tags = TiffTags(values, page.imagelength, page.imagewidth)
+    read = (reader(tags) for reader in (*VENDORS, *OPEN_TAGS))
+    return tuple(facts for facts in read if facts is not None)
 
 
 @contextlib.contextmanager
-def _quiet_tifffile() -> Iterator[None]:
+def quiet_tifffile() -> Iterator[None]:
     """Keep tifffile's remarks on odd tags off the terminal."""
     logger = logging.getLogger("tifffile")
     level = logger.level
@@ -58,7 +85,7 @@ def _quiet_tifffile() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _page_pixels(path: Path, page: Any) -> NDArray[Any]:
+def _page_pixels(path: Path, page: Any, keep_indices: bool) -> NDArray[Any]:
     """(H, W) or (H, W, C) pixels, channels last, 0 = black."""
     size = path.stat().st_size
     segments = zip(page.dataoffsets, page.databytecounts, strict=True)
@@ -72,10 +99,11 @@ def _page_pixels(path: Path, page: Any) -> NDArray[Any]:
             f"{path}: page {page.index} has axes {page.axes}, not those of one grey or RGB image"
         )
     photometric = page.photometric.name
-    if photometric == "PALETTE":
+    if photometric == "PALETTE" and not keep_indices:
         return _through_palette(pixels, page.colormap)
     if photometric == "MINISWHITE":
-        return _inverted(pixels, page.bitspersample)
+        inverted: NDArray[Any] = _inverted(pixels, page.bitspersample)
+        return inverted
     if photometric == "SEPARATED":
         raise InputError(f"{path}: is in print colours (CMYK); save it as grey or RGB")
     return pixels
@@ -91,7 +119,7 @@ def _through_palette(pixels: NDArray[Any], colormap: NDArray[Any]) -> NDArray[An
     return looked_up
 
 
-def _inverted(pixels: NDArray[Any], bits: int) -> NDArray[Any]:
+def _inverted(pixels: NDArray[Any], bits: int) -> Any:
     if pixels.dtype == np.bool_:
         return np.logical_not(pixels)
     if pixels.dtype.kind == "u":

@@ -1,0 +1,105 @@
+"""dm3, dm4, emd and ser by rosettasciio, from the extra ``[em]``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nital.errors import InputError, MissingExtraError
+from nital.io.decoded import Decoded, Facts, Page, choose_page, reporting_damage
+from nital.io.scale import ScaleCandidate
+from nital.io.units import to_micrometres
+
+__all__ = ["EM_SUFFIXES", "read_em"]
+
+_READERS = {
+    ".dm3": "rsciio.digitalmicrograph",
+    ".dm4": "rsciio.digitalmicrograph",
+    ".emd": "rsciio.emd",
+    ".ser": "rsciio.tia",
+}
+EM_SUFFIXES = tuple(_READERS)
+
+
+def read_em(path: Path, page: int | None) -> Decoded:
+    """Read one image of an electron microscope's file.
+
+    Parameters
+    ----------
+    page
+        Counted from 0 over all images and frames; ``None`` takes the first of the largest.
+
+    Raises
+    ------
+    MissingExtraError
+        rosettasciio, or h5py for emd, is not installed.
+    InputError
+        The file is damaged or holds no image.
+    """
+    suffix = path.suffix.lower()
+    needed = ["rsciio", "h5py"] if suffix == ".emd" else ["rsciio"]
+    if any(importlib.util.find_spec(name) is None for name in needed):
+        raise MissingExtraError(
+            f'{path}: reading {suffix} files needs an extra: pip install "nital[em]"'
+        )
+    logger = logging.getLogger("rsciio")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        with reporting_damage(path, suffix):
+            signals = importlib.import_module(_READERS[suffix]).file_reader(str(path), lazy=False)
+            frames = [
+                (signal, frame)
+                for signal in signals
+                for frame in _frames(_plain(np.asarray(signal["data"])), signal["axes"])
+            ]
+            if not frames:
+                raise InputError(f"{path}: holds spectra or diffraction stacks but no image")
+            pages = [Page(frame.shape[:2], is_colour=frame.ndim == 3) for _, frame in frames]
+            chosen, warnings = choose_page(path, pages, page)
+            signal, pixels = frames[chosen]
+            facts = _facts(signal, suffix)
+    finally:
+        logger.setLevel(level)
+    metadata: dict[str, str | int | float] = {"format": suffix[1:]}
+    if len(frames) > 1:
+        metadata |= {"pages": len(frames), "page": chosen}
+    return Decoded(pixels, (facts,), warnings, metadata)
+
+
+def _plain(data: NDArray[Any]) -> NDArray[Any]:
+    """RGB comes as a structured type; return channels last."""
+    if data.dtype.names is None:
+        return data
+    return np.stack([data[name] for name in data.dtype.names], axis=-1)
+
+
+def _frames(data: NDArray[Any], axes: list[dict[str, Any]]) -> list[NDArray[Any]]:
+    """The 2-D images of a signal: itself, or each frame of a stack."""
+    signal_axes = [axis for axis in axes if not axis["navigate"]]
+    if len(signal_axes) != 2:
+        return []
+    if len(axes) == 2:
+        return [data]
+    return list(data) if len(axes) == 3 else []
+
+
+def _facts(signal: dict[str, Any], suffix: str) -> Facts:
+    height, width = (axis for axis in signal["axes"] if not axis["navigate"])
+    sides = [to_micrometres(float(axis["scale"]), str(axis["units"])) for axis in (width, height)]
+    microscope = signal.get("metadata", {}).get("Acquisition_instrument", {})
+    modality = next((name for name in ("SEM", "TEM") if name in microscope), "TEM")
+    if modality == "TEM" and microscope.get("TEM", {}).get("acquisition_mode") == "STEM":
+        modality = "STEM"
+    if sides[0] is None or sides[1] is None:
+        warning = f"the calibration is in {width['units']!s}, not a length, so it is not used"
+        known = str(width["units"]).lower() not in ("", "none", "<undefined>", "px", "pixel")
+        return Facts(warnings=(warning,) if known else (), modality=modality)
+    source = f"{suffix[1:]} calibration"
+    return Facts((ScaleCandidate(sides[0], sides[1], source),), modality=modality)
