@@ -63,15 +63,14 @@ def read_imagej(tags: TiffTags) -> Facts | None:
     if not tags.description.startswith("ImageJ="):
         return None
     keys = dict(re.findall(r"^(\w+)=(.*?)\s*$", tags.description, re.MULTILINE))
+    unit = str(keys.get("unit", ""))
     densities = pixel_densities(tags)
-    width = to_micrometres(1.0, keys.get("unit", ""))
-    height = to_micrometres(1.0, keys.get("yunit", keys.get("unit", "")))
+    width = to_micrometres(1.0, unit)
+    height = to_micrometres(1.0, str(keys.get("yunit", unit)))
     if densities is None or width is None or height is None:
         return None
-    candidate = ScaleCandidate(
-        width / densities[0], height / densities[1], f"ImageJ unit {keys['unit']}"
-    )
-    is_print = keys["unit"] in ("inch", "cm") and candidate.width >= PRINT_LIMIT_UM
+    candidate = ScaleCandidate(width / densities[0], height / densities[1], f"ImageJ unit {unit}")
+    is_print = unit in ("inch", "cm") and candidate.width >= PRINT_LIMIT_UM
     return Facts((replace(candidate, trusted=not is_print),))
 
 
