@@ -246,9 +246,7 @@ def cells_of(
         owner[part] = np.take_along_axis(np.broadcast_to(ids, score.shape), best, axis=0)[0]
         depth[part] = np.take_along_axis(score, best, axis=0)[0]
     size = (height, width)
-    return Cells(
-        _whole(owner, size), _whole(depth, size), blocks, found, seeds, metric, exponent
-    )
+    return Cells(_whole(owner, size), _whole(depth, size), blocks, found, seeds, metric, exponent)
 
 
 def _score(

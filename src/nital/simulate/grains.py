@@ -99,7 +99,9 @@ def binder(rng: np.random.Generator, labels: Labels) -> NDArray[np.bool_]:
 
 def etch(rng: np.random.Generator, labels: Labels, twin: NDArray[np.bool_]) -> Floats:
     """Boundaries in one of the ways a specimen shows them: none, thin, broken, wide, ragged."""
-    style = rng.choice(["none", "thin", "broken", "wide", "ragged"], p=[0.2, 0.28, 0.17, 0.13, 0.22])
+    style = rng.choice(
+        ["none", "thin", "broken", "wide", "ragged"], p=[0.2, 0.28, 0.17, 0.13, 0.22]
+    )
     if style == "none":
         return np.zeros(labels.shape, dtype=np.float32)
     intercept = mean_intercept(labels)

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from nital.simulate.boundaries import draw_boundaries
-from nital.simulate.cells import (
-    Seeds,
-    cells_of,
-    frame,
-    grid,
-    lattice_seeds,
-    random_seeds,
-    smooth,
-    spectral_field,
-    thin_out,
-    warped,
+from nital.errors import UsageError
+from nital.simulate.cells import Floats, Seeds, grid, random_seeds, smooth, thin_out
+from nital.simulate.patterns import (
+    channelled,
+    dendrites,
+    dual_phase,
+    eutectic,
+    field_levels,
+    flat,
+    lamellae,
+    lath_films,
+    needles,
+    network,
 )
-from nital.simulate.tessellation import bent, draw_scale, tessellation
 from nital.simulate.precipitates import (
     blobs,
     carbides,
@@ -30,247 +31,71 @@ from nital.simulate.precipitates import (
     lobed,
     round_precipitates,
 )
-from nital.simulate.scene import Scene, random_field, relabel_connected
+from nital.simulate.scene import Scene, relabel_connected
+from nital.simulate.tessellation import draw_scale
 
 __all__ = ["PHASE_FAMILIES", "simulate_phases"]
 
-Floats = NDArray[np.float32]
 Phases = NDArray[np.uint8]
 Shape = tuple[int, int]
+Draw = Callable[[np.random.Generator, Shape, float], tuple[Phases, Floats]]
 
 
-def _flat(shape: Shape) -> Floats:
-    return np.zeros(shape, dtype=np.float32)
+class PhaseFamily(NamedTuple):
+    """How often a family is drawn, its usual sizes of features in pixels, and what draws it."""
+
+    weight: float
+    smallest: float
+    largest: float
+    draw: Draw
 
 
-def _fraction(rng: np.random.Generator, low: float = 0.03, high: float = 0.7) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
-
-
-def field_levels(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phases, Floats]:
-    """Level sets of a Gaussian random field: bicontinuous to isolated, two or three phases."""
-    if rng.random() < 0.6:
-        field = spectral_field(
-            rng,
-            shape,
-            2.0 * scale,
-            float(rng.uniform(0.08, 0.6)),
-            angle=float(rng.uniform(0, np.pi)),
-            aspect=float(np.exp(max(0.0, rng.normal(-0.2, 0.5)))),
-        )
-    else:
-        field = random_field(rng, shape, 0.45 * scale)
-        if scale > 12 and rng.random() < 0.5:
-            field = field + np.float32(rng.uniform(0.05, 0.25)) * random_field(
-                rng, shape, float(rng.uniform(0.8, 0.12 * scale + 0.8))
-            )
-    fraction = float(rng.uniform(0.03, 0.7))
-    phases = np.where(field > np.quantile(field, 1 - fraction), 2, 1).astype(np.uint8)
-    if rng.random() < 0.2:
-        phases[field < np.quantile(field, (1 - fraction) * float(rng.uniform(0.1, 0.5)))] = 3
-    return phases, _flat(shape)
-
-
-def lamellae(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phases, Floats]:
-    """Colonies of parallel plates: straight or wavy, whole or broken, of any share."""
-    colony = float(np.clip(scale * rng.uniform(6, 25), 20, 1.2 * max(shape)))
-    coordinates = bent(rng, grid(shape), colony)
-    owner = cells_of(coordinates, random_seeds(rng, coordinates, colony)).owner
-    count = int(owner.max()) + 1
-    angle = rng.uniform(0, np.pi, count).astype(np.float32)
-    if rng.random() < 0.3:
-        angle = angle[rng.integers(0, min(3, count), count)]
-    pitch = np.maximum(3.0, 2 * scale * rng.lognormal(0, 0.12, count)).astype(np.float32)
-    row, column = warped(rng, grid(shape), 3 * scale, float(rng.uniform(0, 0.6)) * scale)
-    across = (row * np.cos(angle)[owner] + column * np.sin(angle)[owner]) / pitch[owner]
-    wave = np.sin(2 * np.pi * (across + rng.random(count).astype(np.float32)[owner]))
-    share = float(rng.choice([rng.uniform(0.1, 0.3), rng.uniform(0.3, 0.7), rng.uniform(0.7, 0.9)]))
-    if rng.random() < 0.6:
-        wave = wave + np.float32(rng.uniform(0.1, 0.7)) * random_field(rng, shape, 1.2 * scale)
-    phases = np.where(wave > np.quantile(wave, 1 - share), 2, 1).astype(np.uint8)
-    if rng.random() < 0.4:
-        free = rng.random(count) < rng.uniform(0.1, 0.5)
-        phases[free[owner]] = rng.choice([1, 2, 3])
-    lines = _flat(shape)
-    if rng.random() < 0.3:
-        lines = draw_boundaries(rng, owner + 1, width=float(rng.uniform(1, 2.5)), gaps=0.2)
-    return phases, lines
-
-
-def dendrites(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phases, Floats]:
-    """Trees of trunks and side arms with smooth, merging outlines; the arms are ``scale`` wide."""
-    area = shape[0] * shape[1]
-    trees = max(1, round(area / (scale * rng.uniform(6, 14)) ** 2))
-    pitch = scale * float(rng.uniform(1.25, 2.2))
-    common = float(rng.uniform(0, np.pi))
-    centres, radii = [], []
-    for _ in range(min(trees, 400)):
-        turn = common + (rng.normal(0, 0.05) if rng.random() < 0.5 else rng.uniform(0, np.pi))
-        axis = np.array([np.cos(turn), np.sin(turn)])
-        side = np.array([-axis[1], axis[0]])
-        length = scale * rng.uniform(5, 14)
-        origin = rng.uniform(-0.1, 1.1, 2) * shape
-        for step in np.arange(-length / 2, length / 2, pitch):
-            reach = length * 0.4 * (1 - abs(2 * step / length)) * rng.uniform(0.5, 1.1)
-            arm = np.arange(-reach, reach + 0.1, 0.3 * scale)
-            centres.append(origin + axis * step + arm[:, None] * side)
-            taper = 1 - 0.35 * np.abs(arm) / max(reach, 1)
-            radii.append(scale / 2 * taper * rng.uniform(0.8, 1.1))
-        trunk = np.arange(-length / 2, length / 2, 0.3 * scale)
-        centres.append(origin + trunk[:, None] * axis)
-        radii.append(np.full(len(trunk), scale * 0.45))
-    seeds = Seeds(
-        np.concatenate(centres).astype(np.float32), np.concatenate(radii).astype(np.float32)
-    )
-    if rng.random() < 0.3:
-        keep = rng.random(len(seeds)) < 0.6
-        seeds = Seeds(seeds.centres[keep], seeds.radii[keep]) if keep.any() else seeds
-    coordinates = warped(rng, grid(shape), 1.0 * scale, 0.12 * scale)
-    depth = cells_of(coordinates, seeds, metric="grown", neighbours=3).depth
-    outside = smooth(np.clip(depth, -scale, scale), max(0.8, 0.15 * scale)) > 0
-    phases = np.where(outside, 1, 2).astype(np.uint8)
-    if rng.random() < 0.35:
-        fine = spectral_field(rng, shape, max(3.0, scale * float(rng.uniform(0.3, 0.8))), 0.2)
-        phases[(phases == 1) & (fine > rng.uniform(-0.3, 0.8))] = 3
-    return phases, _flat(shape)
-
-
-def dual_phase(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phases, Floats]:
-    """Grains that each belong to a phase; grains of one phase that touch are one object."""
-    family = str(rng.choice(["voronoi", "power_lognormal", "grown", "duplex"]))
-    labels = tessellation(rng, shape, scale, family)
-    count = int(labels.max()) + 1
-    shares = np.array([1.0, _fraction(rng, 0.08, 0.7)])
-    if rng.random() < 0.2:
-        shares = np.append(shares, _fraction(rng, 0.05, 0.3))
-    choice = rng.choice(len(shares), count, p=shares / shares.sum()) + 1
-    phases = choice.astype(np.uint8)[labels]
-    lines = _flat(shape)
-    if rng.random() < 0.4:
-        lines = draw_boundaries(
-            rng,
-            labels,
-            width=float(np.clip(0.06 * scale, 1, 3)),
-            strength=(0.2, 0.9),
-            gaps=float(rng.uniform(0, 0.4)),
-        )
-    return phases, lines
-
-
-def channelled(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phases, Floats]:
-    """Rounded cells parted by a film of another phase: liquid-phase sintered, films, dual cells."""
-    coordinates = bent(rng, grid(shape), scale)
-    if rng.random() < 0.3:
-        coordinates = frame(coordinates, float(rng.uniform(0, np.pi)), float(rng.uniform(1.3, 5)))
-    if rng.random() < 0.5:
-        seeds = random_seeds(rng, coordinates, scale)
-        seeds = thin_out(Seeds(seeds.centres, seeds.radii * 0.8), 0)
-    else:
-        seeds = lattice_seeds(rng, coordinates, scale, float(rng.uniform(0.1, 0.4)), hexagonal=True)
-    cells = cells_of(coordinates, seeds)
-    inner = cells.inside(float(rng.uniform(0.02, 0.15)) * scale)
-    film = max(1.0, scale * float(rng.uniform(0.04, 0.3)))
-    wide = film / 2 * np.clip(1 + rng.uniform(0, 0.6) * random_field(rng, shape, scale), 0, 3)
-    solid = smooth(np.clip(inner - wide, -film, film), 0.6) > 0
-    swap = rng.random() < 0.3
-    return np.where(solid ^ swap, 2, 1).astype(np.uint8), _flat(shape)
-
-
-def needles(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phases, Floats]:
-    """Straight needles or plates, at random or in a few directions (Widmanstätten, acicular)."""
-    aspect = float(rng.uniform(4, 16))
-    width = max(1.5, scale / np.sqrt(aspect) * 1.1)
-    length = width * aspect
-    variants = rng.uniform(0, np.pi, int(rng.integers(1, 5))) if rng.random() < 0.6 else None
-    area = shape[0] * shape[1]
-    count = int(np.clip(rng.uniform(0.05, 0.6) * area / (width * length * 0.7) + 1, 1, 6000))
-    distance = np.full(shape, 1e3, dtype=np.float32)
-    for _ in range(count):
-        turn = rng.uniform(0, np.pi) if variants is None else rng.choice(variants)
-        turn += rng.normal(0, 0.03)
-        half, thick = length / 2 * rng.lognormal(0, 0.3), width / 2 * rng.lognormal(0, 0.25)
-        middle = rng.uniform(-0.05, 1.05, 2) * shape
-        reach = np.abs([np.cos(turn), np.sin(turn)]) * half + thick + 2
-        low = np.clip(middle - reach, 0, shape).astype(int)
-        high = np.clip(middle + reach + 1, 0, shape).astype(int)
-        if (low >= high).any():
-            continue
-        row = np.arange(low[0], high[0], dtype=np.float32)[:, None] - np.float32(middle[0])
-        column = np.arange(low[1], high[1], dtype=np.float32)[None] - np.float32(middle[1])
-        along = np.abs(row * np.float32(np.cos(turn)) + column * np.float32(np.sin(turn)))
-        across = np.abs(column * np.float32(np.cos(turn)) - row * np.float32(np.sin(turn)))
-        body = across - np.float32(thick) * (1 - (along / np.float32(half)) ** 2)
-        window = distance[low[0] : high[0], low[1] : high[1]]
-        np.minimum(window, body, out=window)
-    return np.where(distance < 0, 2, 1).astype(np.uint8), _flat(shape)
-
-
-def eutectic(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phases, Floats]:
-    """Fine lamellar, rod or maze eutectic between primary crystals."""
-    fine = max(3.0, scale * float(rng.uniform(0.15, 0.4)))
-    field = spectral_field(
-        rng,
-        shape,
-        2 * fine,
-        float(rng.uniform(0.08, 0.25)),
-        angle=float(rng.uniform(0, np.pi)),
-        aspect=float(np.exp(rng.uniform(0, 1.2))),
-    )
-    phases = np.where(field > rng.uniform(-0.4, 0.7), 2, 1).astype(np.uint8)
-    if rng.random() < 0.5:
-        primary = dendrites(rng, shape, scale)[0] == 2
-    else:
-        seeds = random_seeds(rng, grid(shape), scale * float(rng.uniform(1.0, 2.0)))
-        primary = blobs(rng, shape, thin_out(seeds, 2.0), gap=2.0, rough=0.2)
-    rim = ndimage.binary_dilation(primary, iterations=int(rng.integers(0, 3)) + 1)
-    phases[rim] = 1 if rng.random() < 0.5 else 2
-    phases[primary] = rng.choice([1, 2, 3])
-    return phases, _flat(shape)
-
-
-def _plain(
-    draw: Callable[[np.random.Generator, Shape, float], Phases],
-) -> Callable[[np.random.Generator, Shape, float], tuple[Phases, Floats]]:
-    def family(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phases, Floats]:
-        return draw(rng, shape, scale), _flat(shape)
-
-    return family
-
-
-PHASE_FAMILIES: dict[
-    str, tuple[float, Callable[[np.random.Generator, Shape, float], tuple[Phases, Floats]]]
-] = {
-    "field_levels": (1.5, field_levels),
-    "cuboids": (1.0, _plain(cuboids)),
-    "lobed": (1.5, _plain(lobed)),
-    "round_precipitates": (1.5, _plain(round_precipitates)),
-    "carbides": (1.2, carbides),
-    "few_blobs": (1.0, _plain(few_blobs)),
-    "lamellae": (1.0, lamellae),
-    "dendrites": (0.8, dendrites),
-    "dual_phase": (1.0, dual_phase),
-    "channelled": (0.8, channelled),
-    "needles": (0.8, needles),
-    "eutectic": (0.7, eutectic),
+PHASE_FAMILIES: dict[str, PhaseFamily] = {
+    "field_levels": PhaseFamily(1.3, 4, 100, field_levels),
+    "cuboids": PhaseFamily(1.0, 5, 100, cuboids),
+    "lobed": PhaseFamily(1.6, 14, 120, lobed),
+    "round_precipitates": PhaseFamily(1.4, 3, 80, round_precipitates),
+    "carbides": PhaseFamily(1.4, 3, 25, carbides),
+    "few_blobs": PhaseFamily(1.0, 8, 120, few_blobs),
+    "lamellae": PhaseFamily(1.0, 3, 30, lamellae),
+    "lath_films": PhaseFamily(0.9, 12, 120, lath_films),
+    "dendrites": PhaseFamily(0.8, 4, 40, dendrites),
+    "dual_phase": PhaseFamily(1.0, 6, 100, dual_phase),
+    "channelled": PhaseFamily(0.8, 8, 120, channelled),
+    "needles": PhaseFamily(0.8, 4, 60, needles),
+    "network": PhaseFamily(0.7, 3, 15, network),
+    "eutectic": PhaseFamily(0.7, 12, 100, eutectic),
 }
 
 
+def _add_phase(rng: np.random.Generator, phases: Phases, phase: int) -> None:
+    """Make one phase more: some of the objects, a shell round them, or spots anywhere."""
+    shape = (phases.shape[0], phases.shape[1])
+    parts = relabel_connected(phases == 2)
+    chosen = rng.random(int(parts.max()) + 1) < rng.uniform(0.15, 0.6)
+    chosen[0] = False
+    way = rng.choice(["objects", "shell", "spots"])
+    if way == "objects" and chosen.any() and not chosen[1:].all():
+        phases[chosen[parts]] = phase
+        return
+    if way == "shell" and parts.any():
+        distance = ndimage.distance_transform_edt(phases != 2)
+        inner = ndimage.distance_transform_edt(phases == 2)
+        thick = float(rng.uniform(1.5, max(2.0, 0.6 * float(inner.max()))))
+        phases[(phases == 1) & (distance < thick)] = phase
+        return
+    seeds = random_seeds(rng, grid(shape), float(rng.uniform(12, 50)))
+    spots = Seeds(seeds.centres, rng.uniform(1.5, 6.0, len(seeds)).astype(np.float32))
+    phases[blobs(rng, shape, thin_out(spots, 2.0), gap=1.0)] = phase
+
+
 def _with_phases(rng: np.random.Generator, phases: Phases, wanted: int) -> Phases:
-    """Merge surplus phases, or give some objects to new ones, until there are ``wanted``."""
+    """Merge surplus phases, or add some, until there are ``wanted``; numbers without gaps."""
+    present = np.unique(np.append(phases, 1))
+    phases = np.searchsorted(present, phases).astype(np.uint8) + np.uint8(1)
     phases = np.minimum(phases, wanted).astype(np.uint8)
-    for phase in range(2, wanted + 1):
-        if (phases == phase).any():
-            continue
-        parts = relabel_connected(phases == 2)
-        chosen = rng.random(int(parts.max()) + 1) < 0.35
-        chosen[0] = False
-        if chosen.any() and not chosen[1:].all():
-            phases[chosen[parts]] = phase
-        else:
-            seeds = random_seeds(rng, grid((phases.shape[0], phases.shape[1])), 25.0)
-            shape = (phases.shape[0], phases.shape[1])
-            spots = Seeds(seeds.centres, rng.uniform(1.5, 6.0, len(seeds)).astype(np.float32))
-            phases[blobs(rng, shape, thin_out(spots, 2.0), gap=1.0)] = phase
+    for phase in range(len(present) + 1, wanted + 1):
+        _add_phase(rng, phases, phase)
     return phases
 
 
@@ -292,31 +117,38 @@ def simulate_phases(
         Rows and columns, at least 16 each.
     scale
         Size of the features in pixels (diameter of precipitates, width of plates and arms);
-        log-uniform in 3...120 when ``None``, fewer in small images.
+        log-uniform in the family's range within 3...120 when ``None``, and at most 0.4 of the
+        shorter side.
     n_phases
         Number of phases with the matrix, 2...4; mostly 2 when ``None``.
     family
         A key of ``PHASE_FAMILIES``; random when ``None``.
+
+    Raises
+    ------
+    UsageError
+        For a number of phases outside 2...4.
     """
+    if n_phases is not None and not 2 <= n_phases <= 4:
+        raise UsageError(f"n_phases must be 2, 3 or 4, not {n_phases}")
     if family is None:
-        weights = np.array([weight for weight, _ in PHASE_FAMILIES.values()])
+        weights = np.array([kind.weight for kind in PHASE_FAMILIES.values()])
         family = str(rng.choice(list(PHASE_FAMILIES), p=weights / weights.sum()))
+    kind = PHASE_FAMILIES[family]
     for _ in range(4):
-        size = draw_scale(rng, shape, 3, 120) if scale is None else scale
-        phases, lines = PHASE_FAMILIES[family][1](rng, shape, size)
+        size = draw_scale(rng, shape, kind.smallest, kind.largest) if scale is None else scale
+        phases, lines = kind.draw(rng, shape, size)
         if 0.003 < float((phases > 1).mean()) < 0.99:
             break
     else:
-        phases, lines = few_blobs(rng, shape, min(shape) / 4), _flat(shape)
-    if n_phases is not None:
-        phases = _with_phases(rng, phases, n_phases)
-    elif rng.random() < 0.08:
-        phases = _with_phases(rng, phases, min(4, int(phases.max()) + 1))
+        phases, lines = few_blobs(rng, shape, min(shape) / 4)
+    wanted = n_phases or max(2, len(np.unique(np.append(phases, 1))) + int(rng.random() < 0.1))
+    phases = _with_phases(rng, phases, min(wanted, 4))
     objects = np.zeros(shape, dtype=np.int32)
     for phase in range(2, int(phases.max()) + 1):
         parts = relabel_connected(phases == phase)
         objects[parts > 0] = parts[parts > 0] + int(objects.max())
-    height = _flat(shape)
+    height = flat(shape)
     if rng.random() < 0.3:
         relief = rng.uniform(0, 1, int(phases.max()) + 1).astype(np.float32)[phases]
         height = smooth(relief, float(rng.uniform(0.5, 2.0)))

@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from nital.simulate.boundaries import draw_boundaries, edge_pixels
 from nital.simulate.cells import (
+    Floats,
     Seeds,
     cells_of,
     frame,
@@ -23,7 +24,6 @@ from nital.simulate.scene import random_field
 
 __all__ = ["add_fine", "blobs", "carbides", "cuboids", "few_blobs", "lobed", "round_precipitates"]
 
-Floats = NDArray[np.float32]
 Phases = NDArray[np.uint8]
 
 
@@ -35,13 +35,10 @@ def blobs(
     gap: float,
     exponent: float = 2.0,
     rough: float = 0.08,
-    angle: float = 0.0,
-    aspect: float = 1.0,
 ) -> NDArray[np.bool_]:
     """Discs, superellipses or bent blobs round seeds, at least ``gap`` pixels apart.
 
-    ``rough`` is the displacement of the rim relative to the mean radius; seeds outside
-    ``angle`` and ``aspect`` turn and stretch every blob alike.
+    ``rough`` is the displacement of the rim relative to the mean radius.
     """
     if len(seeds) == 0:
         return np.zeros(shape, dtype=bool)
@@ -49,12 +46,18 @@ def blobs(
     coordinates = grid(shape)
     if rough > 0 and mean > 2:
         coordinates = warped(rng, coordinates, max(1.0, 0.6 * mean), rough * mean)
-    coordinates = frame(coordinates, angle, aspect)
-    centres = frame(seeds.centres.T.reshape(2, -1, 1), angle, aspect).reshape(2, -1).T
-    placed = Seeds(np.ascontiguousarray(centres), seeds.radii)
-    cells = cells_of(coordinates, placed, metric="grown", exponent=exponent, neighbours=5)
+    cells = cells_of(coordinates, seeds, metric="grown", exponent=exponent, neighbours=5)
     inside = cells.depth < 0
     return inside & (cells.inside() > gap / 2) if gap > 0 else inside
+
+
+def turned(rng: np.random.Generator, seeds: Seeds, longest: float, *, alike: bool) -> Seeds:
+    """Seeds with aspect ratios of 1...``longest``, in one direction or in any."""
+    count = len(seeds)
+    angle = np.full(count, rng.uniform(0, np.pi)) if alike else rng.uniform(0, np.pi, count)
+    aspect = np.exp(np.abs(rng.normal(0, 0.5 * np.log(longest), count)))
+    turns = np.stack([angle, np.minimum(aspect, longest)], axis=1).astype(np.float32)
+    return Seeds(seeds.centres, seeds.radii, turns)
 
 
 def add_fine(
@@ -79,11 +82,14 @@ def add_fine(
     phases[blobs(rng, shape, chosen, gap=1.0, rough=0.0)] = phase
 
 
-def cuboids(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Phases:
+def cuboids(
+    rng: np.random.Generator, shape: tuple[int, int], scale: float
+) -> tuple[Phases, Floats]:
     """Cuboidal precipitates on a turned, disturbed lattice, parted by channels of even width."""
     angle = float(rng.uniform(0, np.pi / 2))
     coordinates = warped(rng, grid(shape), 0.8 * scale, float(rng.uniform(0.0, 0.1)) * scale)
-    coordinates = frame(coordinates, angle, float(np.exp(rng.normal(0, 0.12))))
+    rafted = float(rng.uniform(1.5, 5.0)) if scale > 15 and rng.random() < 0.15 else 1.0
+    coordinates = frame(coordinates, angle, rafted * float(np.exp(rng.normal(0, 0.1))))
     channel = max(1.2, scale * float(rng.uniform(0.08, 0.35)))
     seeds = lattice_seeds(
         rng, coordinates, scale + channel, float(rng.uniform(0.03, 0.22)), hexagonal=False
@@ -94,53 +100,59 @@ def cuboids(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> P
     seeds = Seeds(seeds.centres[keep], radii[keep])
     exponent = float(rng.choice([2.0, 4.0, 4.0, 8.0]))
     cells = cells_of(coordinates, seeds, metric="grown", exponent=exponent)
-    inner = np.minimum(cells.inside(float(rng.uniform(0.02, 0.12)) * scale), 0.2 * scale - cells.depth)
+    inner = np.minimum(
+        cells.inside(float(rng.uniform(0.02, 0.12)) * scale), 0.2 * scale - cells.depth
+    )
     phases = np.where(inner > channel / 2, 2, 1).astype(np.uint8)
     if rng.random() < 0.3:
         add_fine(rng, phases, phase=2, radius=max(1.3, 0.2 * channel), density=0.6)
-    return phases
+    return phases, np.zeros(shape, dtype=np.float32)
 
 
-def lobed(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Phases:
+def lobed(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> tuple[Phases, Floats]:
     """Large precipitates grown into lobes, notched and split by narrow channels; fine ones between.
 
     Small cells (the lobes) are joined to groups (the precipitates). Walls between groups become
     channels of even width; walls within a group become notches that reach in only so far.
     """
-    lobe = scale * float(rng.uniform(0.3, 0.6))
+    lobe = scale * float(rng.uniform(0.28, 0.55))
     channel = max(1.3, scale * float(rng.uniform(0.05, 0.16)))
     coordinates = warped(rng, grid(shape), 0.35 * scale, float(rng.uniform(0.02, 0.08)) * scale)
     if rng.random() < 0.4:
         coordinates = frame(coordinates, float(rng.uniform(0, np.pi)))
-        seeds = lattice_seeds(rng, coordinates, lobe, float(rng.uniform(0.1, 0.25)), hexagonal=False)
+        seeds = lattice_seeds(
+            rng, coordinates, lobe, float(rng.uniform(0.1, 0.25)), hexagonal=False
+        )
     else:
         seeds = lattice_seeds(rng, coordinates, lobe, float(rng.uniform(0.2, 0.4)), hexagonal=True)
-    spacing = scale * float(rng.uniform(0.9, 1.2))
+    spacing = scale * float(rng.uniform(0.95, 1.4))
     parents = random_seeds(rng, coordinates, spacing)
     group = cKDTree(parents.centres).query(seeds.centres)[1]
-    loose = rng.random(len(seeds)) < rng.uniform(0.0, 0.35)
+    loose = rng.random(len(seeds)) < rng.choice([0.0, 0.1, 0.25])
     group = np.where(loose, len(parents) + np.arange(len(seeds)), group)
     gone = np.flatnonzero(rng.random(group.max() + 1) < rng.uniform(0.0, 0.3))
     cells = cells_of(coordinates, seeds, neighbours=9)
-    outer = cells.inside(0.12 * lobe, group)
+    outer = cells.inside(float(rng.uniform(0.02, 0.12)) * lobe, group)
     inner = ndimage.distance_transform_edt(~edge_pixels(cells.owner)[0]).astype(np.float32)
     matrix = np.isin(group, gone)[cells.owner]
     if matrix.any() and not matrix.all():
         outer = np.minimum(outer, ndimage.distance_transform_edt(~matrix).astype(np.float32))
-    widen = np.clip(1 + float(rng.uniform(0, 0.8)) * random_field(rng, shape, 0.8 * scale), 0.7, 4)
+    widen = np.clip(1 + float(rng.uniform(0, 0.7)) * random_field(rng, shape, 0.8 * scale), 0.8, 4)
     depth = float(rng.uniform(0.1, 0.6)) * scale
     reach = depth * np.clip(0.6 + 0.6 * random_field(rng, shape, 0.5 * lobe), 0, 2)
-    notch = inner - channel / 2 * float(rng.uniform(0.6, 1.0)) + np.maximum(outer - reach, 0)
+    notch = inner - channel / 2 * float(rng.uniform(0.5, 1.0)) + np.maximum(outer - reach, 0)
     field = np.minimum(outer - channel / 2 * widen, notch)
     field = np.where(matrix, -channel, np.clip(field, -channel, 2 * channel))
     phases = np.where(smooth(field, max(0.7, 0.35 * channel)) > 0, 2, 1).astype(np.uint8)
     if rng.random() < 0.65:
         fine = float(np.clip(scale * rng.uniform(0.03, 0.09), 1.2, 8.0))
         add_fine(rng, phases, phase=2, radius=fine, density=float(rng.uniform(0.2, 1.0)))
-    return phases
+    return phases, np.zeros(shape, dtype=np.float32)
 
 
-def round_precipitates(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Phases:
+def round_precipitates(
+    rng: np.random.Generator, shape: tuple[int, int], scale: float
+) -> tuple[Phases, Floats]:
     """Round to squarish precipitates of one or two size classes, from a few per cent to crowded."""
     spread = float(rng.uniform(0.05, 0.5))
     spacing = scale * float(rng.uniform(1.1, 3.5))
@@ -148,6 +160,8 @@ def round_precipitates(rng: np.random.Generator, shape: tuple[int, int], scale: 
     radii = np.sort(rng.lognormal(-(spread**2), spread, len(seeds)))[::-1] * scale / 2
     gap = float(rng.uniform(0.5, 3.0))
     seeds = thin_out(Seeds(seeds.centres, np.maximum(radii, 1.2).astype(np.float32)), gap)
+    if rng.random() < 0.5:
+        seeds = turned(rng, seeds, float(rng.uniform(1.2, 3.0)), alike=rng.random() < 0.5)
     mask = blobs(
         rng,
         shape,
@@ -155,14 +169,12 @@ def round_precipitates(rng: np.random.Generator, shape: tuple[int, int], scale: 
         gap=1.0,
         exponent=float(rng.choice([1.5, 2.0, 2.0, 2.0, 3.0, 5.0])),
         rough=float(rng.uniform(0, 0.15)),
-        angle=float(rng.uniform(0, np.pi)),
-        aspect=float(np.exp(abs(rng.normal(0, 0.3)))),
     )
     phases = np.where(mask, 2, 1).astype(np.uint8)
     if scale > 12 and rng.random() < 0.4:
         radius = max(1.3, 0.5 * scale * float(rng.uniform(0.08, 0.25)))
         add_fine(rng, phases, phase=2, radius=radius, density=float(rng.uniform(0.2, 0.9)))
-    return phases
+    return phases, np.zeros(shape, dtype=np.float32)
 
 
 def carbides(
@@ -183,6 +195,8 @@ def carbides(
         np.maximum(1.1, np.concatenate([np.sort(coarse)[::-1], small])).astype(np.float32),
     )
     together = thin_out(together, float(rng.uniform(0.3, 1.5)))
+    if rng.random() < 0.6:
+        together = turned(rng, together, float(rng.uniform(1.2, 3.0)), alike=False)
     mask = blobs(rng, shape, together, gap=0.8, exponent=float(rng.choice([2.0, 2.0, 3.0])))
     lines = np.zeros(shape, dtype=np.float32)
     if rng.random() < 0.6:
@@ -197,8 +211,10 @@ def carbides(
     return np.where(mask, 2, 1).astype(np.uint8), lines
 
 
-def few_blobs(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Phases:
-    """One to fifteen smooth blobs, scattered, in a row or clustered; some inside a round specimen."""
+def few_blobs(
+    rng: np.random.Generator, shape: tuple[int, int], scale: float
+) -> tuple[Phases, Floats]:
+    """One to fifteen smooth blobs, scattered or in a row; some inside a round specimen."""
     disc = rng.random() < 0.35
     middle = np.array(shape) * rng.uniform(0.4, 0.6, 2)
     radius = min(shape) * float(rng.uniform(0.38, 0.55))
@@ -214,17 +230,21 @@ def few_blobs(rng: np.random.Generator, shape: tuple[int, int], scale: float) ->
     size = min(scale, 0.6 * radius)
     radii = np.maximum(1.5, size / 2 * rng.lognormal(0, 0.35, count)).astype(np.float32)
     seeds = thin_out(Seeds(centres.astype(np.float32), radii), 2.0)
+    seeds = turned(rng, seeds, 2.5, alike=rng.random() < 0.5)
     mask = blobs(
         rng,
         shape,
         seeds,
         gap=1.5,
         rough=float(rng.uniform(0.05, 0.35)),
-        angle=float(rng.uniform(0, np.pi)),
-        aspect=float(np.exp(abs(rng.normal(0, 0.4)))),
     )
     phases = np.where(mask, 2, 1).astype(np.uint8)
+    lines = np.zeros(shape, dtype=np.float32)
     if disc:
         row, column = warped(rng, grid(shape), 0.3 * radius, 0.01 * radius)
-        phases[np.hypot(row - middle[0], column - middle[1]) > radius] = 3
-    return phases
+        outside = np.hypot(row - middle[0], column - middle[1]) > radius
+        phases[outside] = rng.choice([1, 3])
+        if rng.random() < 0.5:
+            rim = outside.astype(np.int32)
+            lines = draw_boundaries(rng, rim, width=float(rng.uniform(1, 5)), gaps=0.3, ragged=0.5)
+    return phases, lines

@@ -30,9 +30,7 @@ NARROWEST = 4.0
 DIAMETER_TO_SPACING = float(np.sqrt(np.pi) / 2)
 
 
-def draw_scale(
-    rng: np.random.Generator, shape: tuple[int, int], low: float, high: float
-) -> float:
+def draw_scale(rng: np.random.Generator, shape: tuple[int, int], low: float, high: float) -> float:
     """Mean object size in pixels, log-uniform, such that a few objects fit in the image."""
     high = max(low * 1.01, min(high, min(shape) / 2.5))
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
@@ -136,9 +134,7 @@ def _equiaxed(
     return family
 
 
-GRAIN_FAMILIES: dict[
-    str, tuple[float, Callable[[np.random.Generator, Shape, float], Labels]]
-] = {
+GRAIN_FAMILIES: dict[str, tuple[float, Callable[[np.random.Generator, Shape, float], Labels]]] = {
     "voronoi": (1.0, _equiaxed(voronoi)),
     "power_lognormal": (1.3, _equiaxed(power_lognormal)),
     "grown": (1.3, _equiaxed(grown)),
