@@ -60,8 +60,8 @@ def draw_frame(rng: np.random.Generator, shape: tuple[int, int]) -> Frame:
     cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     depth, along = cos * rows + sin * cols, cos * cols - sin * rows
     if rng.random() < 0.2:
-        bend = np.float32(rng.choice([-1, 1]) * rng.uniform(0.1, 0.6) / max(shape))
-        depth = depth + bend * along**2
+        sag = rng.choice([-1, 1]) * np.exp(rng.uniform(np.log(0.02), np.log(0.25))) * max(shape)
+        depth = depth + np.float32(sag) * ((along / np.abs(along).max()) ** 2 - np.float32(0.3))
     along = along - along.min()
     length = int(along.max()) + 2
     extent = abs(cos) * shape[0] + abs(sin) * shape[1]
@@ -213,8 +213,11 @@ def _islands(
     k = int(rng.integers(0, len(levels) - 1))
     t = np.arange(levels.shape[1], dtype=np.float64)
     width = max(4.0, 2 * scale * float(np.exp(rng.uniform(-1.5, 0.5))))
+    count = int(t.size / width / 1.5) + 1
+    centres = np.cumsum(width * rng.uniform(0.7, 3.0, count))
+    centres[0] = rng.uniform(0.3, 0.7) * t.size
     caps = np.zeros_like(t)
-    for centre in np.cumsum(width * rng.uniform(0.7, 3.0, int(t.size / width / 1.5) + 1)):
+    for centre in centres:
         half = 0.5 * width * rng.uniform(0.6, 1.1)
         caps = np.maximum(caps, np.sqrt(np.maximum(1 - ((t - centre) / half) ** 2, 0)))
     tallest = max(thick[min(k, len(thick) - 1)], 3.0) if k > 0 else 0.5 * width

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.measure import label
 
 from nital.errors import UsageError
+from nital.simulate.particle_canvas import Canvas, separate_crumbs
 from nital.simulate.particle_plans import PLANNERS, Plan, scatter
 from nital.simulate.particle_shapes import Stamp, Style, draw_style
 from nital.simulate.scene import Scene, random_field
@@ -40,60 +38,6 @@ _ARRANGEMENTS = {
 }
 _HIDDEN = 0.25  # below this visible fraction an object is uncertain
 _SMALLEST = 6  # pixels
-_CRUMB = 0.2  # of the largest piece of its particle: a smaller piece is no sure part of it
-
-
-@dataclass
-class _Canvas:
-    """The picture being laid down, particle on particle."""
-
-    shape: tuple[int, int]
-    transmission: bool
-    objects: NDArray[np.int32] = field(init=False)
-    height: NDArray[np.float32] = field(init=False)
-    lines: NDArray[np.float32] = field(init=False)
-    areas: list[int] = field(default_factory=lambda: [0])
-    radii: list[float] = field(default_factory=lambda: [0.0])
-    kinds: list[int] = field(default_factory=lambda: [1])
-
-    def __post_init__(self) -> None:
-        self.objects = np.zeros(self.shape, dtype=np.int32)
-        self.height = np.zeros(self.shape, dtype=np.float32)
-        self.lines = np.zeros(self.shape, dtype=np.float32)
-
-    def lay(
-        self, stamp: Stamp, centre: NDArray[np.float64], overlap: float, first: int, kind: int
-    ) -> bool:
-        """Lay one particle on top unless it covers too much of those from ``first`` on."""
-        h, w = stamp.inside.shape
-        top, left = round(centre[0] - h / 2), round(centre[1] - w / 2)
-        r0, c0 = max(0, top), max(0, left)
-        r1, c1 = min(self.shape[0], top + h), min(self.shape[1], left + w)
-        if r0 >= r1 or c0 >= c1:
-            return False
-        there = np.s_[r0:r1, c0:c1]
-        here = np.s_[r0 - top : r1 - top, c0 - left : c1 - left]
-        inside = stamp.inside[here]
-        area = int(np.count_nonzero(inside))
-        if area == 0:
-            return False
-        below = self.objects[there]
-        if overlap < 1:
-            covered = np.count_nonzero((below >= first) & inside)
-            if covered > overlap * area:
-                return False
-        ground = self.height[there]
-        if self.transmission:
-            ground += np.where(inside, stamp.height[here], 0)
-        else:
-            foot = 0.8 * float(ground[inside].mean())
-            np.copyto(ground, stamp.height[here] + np.float32(foot), where=inside)
-        np.copyto(self.lines[there], stamp.lines[here], where=inside)
-        np.copyto(below, np.int32(len(self.areas)), where=inside)
-        self.areas.append(area)
-        self.radii.append(0.5 * float(np.sqrt(h * w)))
-        self.kinds.append(kind)
-        return True
 
 
 def simulate_particles(
@@ -130,7 +74,7 @@ def simulate_particles(
         scale = float(np.exp(rng.uniform(np.log(4.0), np.log(largest))))
     arrangement = _draw(rng, _ARRANGEMENTS)
     transmission = bool(arrangement != "bed" and rng.random() < 0.45)
-    canvas = _Canvas(shape, transmission)
+    canvas = Canvas(shape, transmission)
     style = draw_style(rng, _draw(rng, _FAMILIES), scale, transmission=transmission)
     plan = PLANNERS[arrangement](rng, shape, scale, style)
     _lay_plan(rng, canvas, style, plan, kind=2)
@@ -147,7 +91,7 @@ def _draw(rng: np.random.Generator, weights: dict[str, float]) -> str:
     return str(rng.choice(list(weights), p=share / share.sum()))
 
 
-def _second_kind(rng: np.random.Generator, canvas: _Canvas, scale: float) -> None:
+def _second_kind(rng: np.random.Generator, canvas: Canvas, scale: float) -> None:
     """Particles of another kind among the first, in phase 3."""
     size = max(3.0, scale * float(np.exp(rng.uniform(-1.0, 0.5))))
     style = draw_style(rng, _draw(rng, _FAMILIES), size, transmission=canvas.transmission)
@@ -158,7 +102,7 @@ def _second_kind(rng: np.random.Generator, canvas: _Canvas, scale: float) -> Non
 
 
 def _lay_plan(
-    rng: np.random.Generator, canvas: _Canvas, style: Style, plan: Plan, kind: int
+    rng: np.random.Generator, canvas: Canvas, style: Style, plan: Plan, kind: int
 ) -> None:
     bank: dict[tuple[int, int], list[Stamp]] = {}
     count = plan.radii.size
@@ -227,12 +171,12 @@ def _waves(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float
     return np.asarray(0.5 + total / 8, dtype=np.float32)
 
 
-def _finish(rng: np.random.Generator, canvas: _Canvas, scale: float) -> Scene:
+def _finish(rng: np.random.Generator, canvas: Canvas, scale: float) -> Scene:
     areas = np.array(canvas.areas)
     seen = np.bincount(canvas.objects.ravel(), minlength=areas.size)
     blur, soft = _defocus(rng, canvas, scale)
     doubtful = soft | (seen < _HIDDEN * areas) | (seen < _SMALLEST)
-    objects, crumbs = _without_crumbs(canvas.objects)
+    objects, crumbs = separate_crumbs(canvas.objects)
     doubtful = np.r_[doubtful, np.ones(crumbs, dtype=bool)]
     alive = np.bincount(objects.ravel(), minlength=doubtful.size) > 0
     alive[0] = doubtful[0] = False
@@ -253,24 +197,8 @@ def _finish(rng: np.random.Generator, canvas: _Canvas, scale: float) -> Scene:
     )
 
 
-def _without_crumbs(objects: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:
-    """Give small pieces, cut off from their particle by others in front, labels of their own."""
-    pieces = label(objects, connectivity=1, background=0)  # type: ignore[no-untyped-call]
-    sizes = np.bincount(pieces.ravel())
-    owner = np.zeros(sizes.size, dtype=np.int64)
-    owner[pieces.ravel()] = objects.ravel()
-    largest = np.zeros(int(objects.max(initial=0)) + 1, dtype=np.int64)
-    np.maximum.at(largest, owner, sizes)
-    small = sizes < _CRUMB * largest[owner]
-    small[0] = False
-    last = int(owner.max(initial=0))
-    count = int(small.sum())
-    owner[small] = last + 1 + np.arange(count)
-    return owner.astype(np.int32)[pieces], count
-
-
 def _defocus(
-    rng: np.random.Generator, canvas: _Canvas, scale: float
+    rng: np.random.Generator, canvas: Canvas, scale: float
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.bool_]]:
     """Local defocus of single particles; strongly blurred ones become uncertain."""
     radii = np.array(canvas.radii)
