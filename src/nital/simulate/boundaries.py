@@ -40,9 +40,15 @@ def mean_intercept(labels: Labels) -> float:
     return 2 * labels.size / max(walls, sum(labels.shape))
 
 
+def _connected(labels: Labels) -> Labels:
+    """Number the 4-connected regions of equal label 1...n."""
+    parts = label(labels, connectivity=1, background=-(2**31))  # type: ignore[no-untyped-call]
+    return np.asarray(parts, dtype=np.int32)
+
+
 def tidy(labels: Labels, smallest: float) -> Labels:
     """Connected regions numbered 1...n; those below ``smallest`` pixels join a neighbour."""
-    parts = label(labels, connectivity=1, background=-1)
+    parts = _connected(labels)
     sizes = np.bincount(parts.ravel())
     small = sizes < smallest
     small[0] = False
@@ -51,8 +57,8 @@ def tidy(labels: Labels, smallest: float) -> Labels:
         row, column = ndimage.distance_transform_edt(
             holes, return_distances=False, return_indices=True
         )
-        parts = label(parts[row, column], connectivity=1, background=-1)
-    return np.asarray(parts, dtype=np.int32)
+        parts = _connected(parts[row, column])
+    return parts
 
 
 def _per_pair(

@@ -105,11 +105,13 @@ class Cells:
     def _to_pixels(self, ids: NDArray[np.intp], owner: NDArray[np.intp]) -> Floats:
         """Factor that turns a difference of scores into the distance to the wall."""
         if self.metric == "power":
-            between = self.seeds.centres[ids] - self.seeds.centres[owner]
-            distance = np.sqrt(between[..., 0] ** 2 + between[..., 1] ** 2)
-            return np.asarray(0.5 / np.maximum(distance, 1e-3), dtype=np.float32)
+            row, column = np.ascontiguousarray(self.seeds.centres.T)
+            down, right = row[ids] - row[owner], column[ids] - column[owner]
+            distance = np.sqrt(down * down + right * right)
+            return np.asarray(np.float32(0.5) / np.maximum(distance, np.float32(1e-3)))
         if self.metric == "scaled":
-            return np.asarray(0.5 * np.sqrt(self.seeds.radii[owner] * self.seeds.radii[ids]))
+            both = self.seeds.radii[owner] * self.seeds.radii[ids]
+            return np.asarray(np.float32(0.5) * np.sqrt(both))
         return np.full((1, 1, 1, 1, 1), 0.5, dtype=np.float32)
 
 

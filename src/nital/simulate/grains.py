@@ -15,7 +15,7 @@ from nital.simulate.boundaries import (
 )
 from nital.simulate.cells import Floats, Seeds, cells_of, grid, warped
 from nital.simulate.scene import Scene, random_field
-from nital.simulate.tessellation import draw_scale, tessellation
+from nital.simulate.tessellation import draw_family, draw_scale, tessellation
 
 __all__ = ["simulate_grains"]
 
@@ -46,8 +46,8 @@ def add_twins(
     band = np.zeros(labels.shape, dtype=bool)
     for repeat in range(int(rng.integers(1, 4))):
         has = rng.random(count + 1) < share / (repeat + 1)
-        has &= size > 12
-        half = np.maximum(1.5, size * rng.uniform(0.02, 0.16, count + 1).astype(np.float32))
+        has &= size > 22
+        half = np.maximum(2.0, size * rng.uniform(0.02, 0.16, count + 1).astype(np.float32))
         offset = size * rng.normal(0, 0.22, count + 1).astype(np.float32)
         stops = np.where(rng.random(count + 1) < 0.25, size * rng.uniform(-0.2, 0.3), 1e6)
         inside = np.abs(across - offset[labels]) < half[labels]
@@ -94,7 +94,7 @@ def binder(rng: np.random.Generator, labels: Labels) -> NDArray[np.bool_]:
         gaps=float(rng.choice([0.0, rng.uniform(0.1, 0.5)])),
         pockets=float(rng.uniform(0.5, 2.0)),
     )
-    return ndimage.gaussian_filter(film, 0.8) > 0.5
+    return np.asarray(ndimage.gaussian_filter(film, 0.8) > 0.5)
 
 
 def etch(rng: np.random.Generator, labels: Labels, twin: NDArray[np.bool_]) -> Floats:
@@ -202,6 +202,7 @@ def simulate_grains(
     """
     if scale is None:
         scale = draw_scale(rng, shape, 8, 150)
+    family = family or draw_family(rng)
     labels = tessellation(rng, shape, scale, family)
     twin = np.zeros(int(labels.max()) + 1, dtype=bool)
     if scale > 20 and family != "laths" and rng.random() < 0.3:

@@ -101,40 +101,65 @@ def lamellae(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phas
     return phases, lines
 
 
-def dendrites(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phases, Floats]:
-    """Trees of trunks and side arms with smooth, merging outlines; the arms are ``scale`` wide."""
-    area = shape[0] * shape[1]
-    trees = max(1, round(area / (scale * rng.uniform(6, 14)) ** 2))
-    pitch = scale * float(rng.uniform(1.25, 2.2))
-    common = float(rng.uniform(0, np.pi))
+def _tree(
+    rng: np.random.Generator, scale: float, turn: float, lean: float
+) -> tuple[Floats, Floats]:
+    """One dendrite round the origin: discs (n, 2) and radii (n,) along trunks and side arms."""
+    reach = scale * float(rng.uniform(3, 9))
+    pitch = scale * float(rng.uniform(1.15, 1.9))
+    trunks = 4 if rng.random() < 0.5 else 2
     centres, radii = [], []
-    for _ in range(min(trees, 400)):
-        turn = common + (rng.normal(0, 0.05) if rng.random() < 0.5 else rng.uniform(0, np.pi))
-        axis = np.array([np.cos(turn), np.sin(turn)])
-        side = np.array([-axis[1], axis[0]])
-        length = scale * rng.uniform(5, 14)
-        origin = rng.uniform(-0.1, 1.1, 2) * shape
-        for step in np.arange(-length / 2, length / 2, pitch):
-            reach = length * 0.4 * (1 - abs(2 * step / length)) * rng.uniform(0.5, 1.1)
-            arm = np.arange(-reach, reach + 0.1, 0.3 * scale)
-            centres.append(origin + axis * step + arm[:, None] * side)
-            taper = 1 - 0.35 * np.abs(arm) / max(reach, 1)
-            radii.append(scale / 2 * taper * rng.uniform(0.8, 1.1))
-        trunk = np.arange(-length / 2, length / 2, 0.3 * scale)
-        centres.append(origin + trunk[:, None] * axis)
-        radii.append(np.full(len(trunk), scale * 0.45))
-    seeds = Seeds(
-        np.concatenate(centres).astype(np.float32), np.concatenate(radii).astype(np.float32)
+    for trunk in range(trunks):
+        heading = turn + trunk * 2 * np.pi / trunks + rng.normal(0, 0.04)
+        axis = np.array([np.cos(heading), np.sin(heading)])
+        length = reach * float(rng.uniform(0.6, 1.2))
+        along = np.arange(0, length, 0.3 * scale)
+        centres.append(along[:, None] * axis)
+        radii.append(scale * (0.55 - 0.2 * along / length))
+        for step in np.arange(pitch * rng.uniform(0.4, 1), length, pitch):
+            for side in (-1, 1):
+                tilt = heading + side * lean + rng.normal(0, 0.06)
+                longest = min(length - step, step if trunks == 4 else length) * 0.75 + 0.3 * scale
+                arm = np.arange(0, longest * rng.uniform(0.5, 1.1), 0.3 * scale)
+                centres.append(step * axis + arm[:, None] * np.array([np.cos(tilt), np.sin(tilt)]))
+                swell = rng.uniform(0.75, 1.1) * (1 + 0.15 * np.sin(arm / scale * 2.5))
+                radii.append(scale * 0.45 * swell * (1 - 0.25 * arm / max(longest, 1e-3)))
+    return (
+        np.concatenate(centres).astype(np.float32),
+        np.concatenate(radii).astype(np.float32),
     )
-    if rng.random() < 0.3:
-        keep = rng.random(len(seeds)) < 0.6
-        seeds = Seeds(seeds.centres[keep], seeds.radii[keep]) if keep.any() else seeds
-    coordinates = warped(rng, grid(shape), 1.0 * scale, 0.12 * scale)
+
+
+def dendrites(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phases, Floats]:
+    """Trees of trunks and side arms with smooth, merging outlines; the arms are ``scale`` wide.
+
+    Cut by the section, some leave rows of rounded blobs only.
+    """
+    spread = scale * float(rng.uniform(4, 13))
+    trees = int(np.clip(shape[0] * shape[1] / spread**2, 1, 600))
+    common = float(rng.uniform(0, np.pi))
+    aligned = rng.random() < 0.5
+    lean = float(rng.choice([np.pi / 2, np.pi / 2, np.pi / 3]))
+    forest = []
+    for _ in range(trees):
+        turn = common + rng.normal(0, 0.05) if aligned else rng.uniform(0, np.pi)
+        centres, radii = _tree(rng, scale, float(turn), lean)
+        forest.append((centres + (rng.uniform(-0.05, 1.05, 2) * shape).astype(np.float32), radii))
+    seeds = Seeds(np.concatenate([c for c, _ in forest]), np.concatenate([r for _, r in forest]))
+    if rng.random() < 0.35:
+        place = np.clip(np.rint(seeds.centres), 0, np.array(shape) - 1).astype(int)
+        seeds = seeds.chosen(
+            random_field(rng, shape, scale)[tuple(place.T)] > rng.uniform(-0.6, 0.6)
+        )
+    if len(seeds) == 0:
+        return np.ones(shape, dtype=np.uint8), flat(shape)
+    coordinates = warped(rng, grid(shape), 1.2 * scale, float(rng.uniform(0.05, 0.2)) * scale)
     depth = cells_of(coordinates, seeds, metric="grown", neighbours=3).depth
-    outside = smooth(np.clip(depth, -scale, scale), max(0.8, 0.15 * scale)) > 0
+    outside = smooth(np.clip(depth, -scale, scale), max(0.8, 0.18 * scale)) > 0
     phases = np.where(outside, 1, 2).astype(np.uint8)
     if rng.random() < 0.35:
-        fine = spectral_field(rng, shape, max(3.0, scale * float(rng.uniform(0.3, 0.8))), 0.2)
+        wavelength = max(6.0, scale * float(rng.uniform(0.5, 1.2)))
+        fine = spectral_field(rng, shape, wavelength, 0.2)
         phases[(phases == 1) & (fine > rng.uniform(-0.3, 0.8))] = 3
     return phases, flat(shape)
 
@@ -240,7 +265,7 @@ def eutectic(rng: np.random.Generator, shape: Shape, scale: float) -> tuple[Phas
     else:
         seeds = random_seeds(rng, grid(shape), scale * float(rng.uniform(1.0, 2.0)))
         primary = blobs(rng, shape, thin_out(seeds, 2.0), gap=2.0, rough=0.2)
-    rim = ndimage.binary_dilation(primary, iterations=int(rng.integers(0, 3)) + 1)
+    rim = ndimage.binary_dilation(primary, iterations=int(rng.integers(2, 5)))
     phases[rim] = 1 if rng.random() < 0.5 else 2
     phases[primary] = rng.choice([1, 2, 3])
     return phases, flat(shape)

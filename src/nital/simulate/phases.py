@@ -40,6 +40,8 @@ Phases = NDArray[np.uint8]
 Shape = tuple[int, int]
 Draw = Callable[[np.random.Generator, Shape, float], tuple[Phases, Floats]]
 
+SMALLEST = 3
+
 
 class PhaseFamily(NamedTuple):
     """How often a family is drawn, its usual sizes of features in pixels, and what draws it."""
@@ -99,6 +101,15 @@ def _with_phases(rng: np.random.Generator, phases: Phases, wanted: int) -> Phase
     return phases
 
 
+def _objects(phases: Phases) -> NDArray[np.int32]:
+    """Connected regions of every phase but the matrix, 1...n."""
+    objects = np.zeros(phases.shape, dtype=np.int32)
+    for phase in range(2, int(phases.max()) + 1):
+        parts = relabel_connected(phases == phase)
+        objects[parts > 0] = parts[parts > 0] + objects.max()
+    return objects
+
+
 def simulate_phases(
     rng: np.random.Generator,
     shape: tuple[int, int],
@@ -144,10 +155,12 @@ def simulate_phases(
         phases, lines = few_blobs(rng, shape, min(shape) / 4)
     wanted = n_phases or max(2, len(np.unique(np.append(phases, 1))) + int(rng.random() < 0.1))
     phases = _with_phases(rng, phases, min(wanted, 4))
-    objects = np.zeros(shape, dtype=np.int32)
-    for phase in range(2, int(phases.max()) + 1):
-        parts = relabel_connected(phases == phase)
-        objects[parts > 0] = parts[parts > 0] + int(objects.max())
+    objects = _objects(phases)
+    specks = np.bincount(objects.ravel()) < SMALLEST
+    specks[0] = False
+    if specks.any():
+        phases[specks[objects]] = 1
+        objects = _objects(phases)
     height = flat(shape)
     if rng.random() < 0.3:
         relief = rng.uniform(0, 1, int(phases.max()) + 1).astype(np.float32)[phases]

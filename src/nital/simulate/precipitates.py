@@ -155,8 +155,8 @@ def round_precipitates(
 ) -> tuple[Phases, Floats]:
     """Round to squarish precipitates of one or two size classes, from a few per cent to crowded."""
     spread = float(rng.uniform(0.05, 0.5))
-    spacing = scale * float(rng.uniform(1.1, 3.5))
-    seeds = random_seeds(rng, grid(shape), spacing * 0.8)
+    spacing = scale * float(np.exp(rng.uniform(np.log(0.5), np.log(4.0))))
+    seeds = random_seeds(rng, grid(shape), spacing)
     radii = np.sort(rng.lognormal(-(spread**2), spread, len(seeds)))[::-1] * scale / 2
     gap = float(rng.uniform(0.5, 3.0))
     seeds = thin_out(Seeds(seeds.centres, np.maximum(radii, 1.2).astype(np.float32)), gap)

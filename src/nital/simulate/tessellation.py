@@ -21,7 +21,7 @@ from nital.simulate.cells import (
     warped,
 )
 
-__all__ = ["GRAIN_FAMILIES", "bent", "draw_scale", "tessellation"]
+__all__ = ["GRAIN_FAMILIES", "bent", "draw_family", "draw_scale", "tessellation"]
 
 Labels = NDArray[np.int32]
 Shape = tuple[int, int]
@@ -74,7 +74,7 @@ def grown(rng: np.random.Generator, coordinates: Floats, scale: float) -> Cells:
 
 def duplex(rng: np.random.Generator, coordinates: Floats, scale: float) -> Cells:
     """Two size classes: large grains, alone or in colonies, among small ones."""
-    large = scale * float(rng.uniform(1.4, 2.2)) * DIAMETER_TO_SPACING
+    large = scale * float(rng.uniform(2.0, 3.2)) * DIAMETER_TO_SPACING
     small = large / float(rng.uniform(2.5, 5.0))
     big = lattice_seeds(rng, coordinates, large, 0.25, hexagonal=True)
     keep = rng.random(len(big)) < rng.uniform(0.2, 0.7)
@@ -111,10 +111,10 @@ def laths(rng: np.random.Generator, shape: Shape, scale: float) -> Labels:
     for variant in range(variants):
         angle = start + variant * np.pi / variants + rng.normal(0, 0.15)
         turned = frame(wavy, angle, aspect)
-        owner = voronoi(rng, turned, scale).owner
+        owner = voronoi(rng, turned, 1.25 * scale).owner
         labels = np.where(choice == variant, owner + labels.max() + 1, labels)
     _, together = np.unique(labels * (int(packets.max()) + 1) + packets, return_inverse=True)
-    return together.reshape(shape).astype(np.int32)
+    return np.asarray(together.reshape(shape), dtype=np.int32)
 
 
 def _equiaxed(
@@ -143,12 +143,15 @@ GRAIN_FAMILIES: dict[str, tuple[float, Callable[[np.random.Generator, Shape, flo
 }
 
 
+def draw_family(rng: np.random.Generator) -> str:
+    """A key of ``GRAIN_FAMILIES``, by its weight."""
+    weights = np.array([weight for weight, _ in GRAIN_FAMILIES.values()])
+    return str(rng.choice(list(GRAIN_FAMILIES), p=weights / weights.sum()))
+
+
 def tessellation(
     rng: np.random.Generator, shape: Shape, scale: float, family: str | None = None
 ) -> Labels:
     """Grains 1...n of a family (a key of ``GRAIN_FAMILIES``), or of a random one."""
-    if family is None:
-        weights = np.array([weight for weight, _ in GRAIN_FAMILIES.values()])
-        family = str(rng.choice(list(GRAIN_FAMILIES), p=weights / weights.sum()))
-    labels = GRAIN_FAMILIES[family][1](rng, shape, scale)
+    labels = GRAIN_FAMILIES[family or draw_family(rng)][1](rng, shape, scale)
     return tidy(labels + 1, max(6.0, 0.008 * scale**2))
