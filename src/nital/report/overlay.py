@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from nital.micrograph import Micrograph
 from nital.segmentation import Segmentation
 
-__all__ = ["PHASE_COLOURS", "contour_mask", "draw_overlay", "stretch_contrast"]
+__all__ = ["PHASE_COLOURS", "contour_mask", "draw_overlay", "draw_picture", "stretch_contrast"]
 
-# After Okabe and Ito: told apart by colour-blind eyes, and none of them is a grey.
+# Strong colours, none of them a grey, that colour-blind eyes tell apart by hue or lightness.
 PHASE_COLOURS = (
-    (255, 176, 0),
-    (0, 170, 255),
-    (240, 80, 40),
-    (0, 190, 130),
-    (230, 110, 190),
-    (245, 235, 60),
-    (70, 110, 255),
+    (255, 85, 0),
+    (0, 150, 255),
+    (250, 215, 0),
+    (0, 200, 120),
+    (240, 90, 220),
+    (0, 220, 230),
+    (130, 80, 255),
 )
 
 _PIXELS_PER_LINE_WIDTH = 2000
@@ -53,6 +53,12 @@ def draw_overlay(segmentation: Segmentation, longest: int | None = None) -> NDAr
     where = drawn > 0
     picture[where] = table[drawn[where]]
     return picture
+
+
+def draw_picture(micrograph: Micrograph, longest: int) -> NDArray[np.uint8]:
+    """Return the micrograph with stretched contrast, shrunk to this longest side if larger."""
+    grey = stretch_contrast(micrograph)
+    return _shrink(grey, longest)[0] if max(grey.shape) > longest else grey
 
 
 def stretch_contrast(micrograph: Micrograph) -> NDArray[np.uint8]:
@@ -92,15 +98,17 @@ def _to_bytes(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8
     if high <= low:
         return np.full(values.shape, 128, dtype=np.uint8)
     if values.dtype.kind == "u":
-        levels = np.arange(np.iinfo(values.dtype).max + 1, dtype=np.float32)
-        return _map(levels, low, high)[values]
+        levels = np.arange(np.iinfo(values.dtype).max + 1)
+        return np.asarray(_map(levels, low, high)[values])
     return _map(values, low, high)
 
 
 def _map(values: NDArray[Any], low: float, high: float) -> NDArray[np.uint8]:
-    span = np.float32(high) - np.float32(low)
-    scaled = (values.astype(np.float32) - np.float32(low)) / max(span, np.float32(1e-37))
-    return (np.clip(scaled, 0.0, 1.0) * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
+    # In steps, because the span of two float32 numbers may overflow one.
+    scaled = values.astype(np.float32) / np.float32(2) - np.float32(low / 2)
+    scaled *= np.float32(510.0 / (high - low))
+    scaled += np.float32(0.5)
+    return np.asarray(np.clip(scaled, 0.0, 255.0, out=scaled), dtype=np.uint8)
 
 
 def _shrink(

@@ -63,7 +63,7 @@ def write_result(
 ) -> Path:
     """Write all files of one result; ``extra`` is added to ``summary.json``."""
     pixel_size = segmentation.micrograph.pixel_size
-    images = {
+    images: dict[str, NDArray[Any]] = {
         "labels.tif": segmentation.labels,
         "phases.tif": segmentation.phases,
         "confidence.tif": segmentation.confidence,
@@ -85,9 +85,7 @@ def write_tables(measurements: Measurements, folder: Path, extra: Mapping[str, A
     )
 
 
-def _write_table_files(
-    folder: Path, measurements: Measurements, extra: Mapping[str, Any]
-) -> None:
+def _write_table_files(folder: Path, measurements: Measurements, extra: Mapping[str, Any]) -> None:
     summary = {**measurements.summary, **extra}
     text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     atomic_write(folder / "objects.csv", lambda path: _write_csv(path, measurements.objects))

@@ -1,0 +1,68 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["Jobs", "Out", "Overwrite", "PixelSizeText", "Resume", "SegmentTarget", "Target"]
+
+
+class Target(StrEnum):
+    """What the objects are."""
+
+    grains = "grains"
+    phases = "phases"
+    particles = "particles"
+    layers = "layers"
+
+
+class SegmentTarget(StrEnum):
+    """What to look for."""
+
+    auto = "auto"
+    grains = "grains"
+    phases = "phases"
+    particles = "particles"
+    layers = "layers"
+
+
+Out = Annotated[
+    Path,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="DIR",
+        help="Folder for the results, made when missing.",
+        show_default=False,
+    ),
+]
+PixelSizeText = Annotated[
+    str | None,
+    typer.Option(
+        "--pixel-size",
+        metavar="LENGTH",
+        help="Side of a pixel with its unit, such as 12.5nm or 0.5um; overrides what the files "
+        "say. Without either, lengths are in pixels.",
+        show_default=False,
+    ),
+]
+Jobs = Annotated[
+    int,
+    typer.Option(min=1, metavar="N", help="Images to work on at the same time."),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with the run in DIR: images whose result is complete, from the same file "
+        "and options, are left as they are.",
+    ),
+]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Redo the images even where DIR holds their results."),
+]

@@ -1,0 +1,187 @@
+"""What is done with one input of a run: segment an image, or measure a label image."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nital
+from nital.errors import InputError
+from nital.micrograph import PixelSize
+from nital.report import RESULT_FILES, TABLE_FILES
+from nital.run.batch import Progress, State
+from nital.run.inputs import Item
+from nital.segmentation import Target
+
+__all__ = ["MeasureJob", "SegmentJob", "fragment_path"]
+
+
+def fragment_path(out: Path, folder: str) -> Path:
+    """Return where the part of the report about one image is kept."""
+    return out / ".report" / f"{folder}.html"
+
+
+@dataclass(frozen=True)
+class SegmentJob:
+    """Segment one image, measure it and write its files.
+
+    Parameters
+    ----------
+    out
+        The folder of the run.
+    target, phases, model, boost
+        As in :func:`nital.segment`.
+    pixel_size
+        Overrides what the file says; ``None`` to take that.
+    resume
+        Leave a complete result of the same input, options and version as it is.
+    picture_side
+        Longest side of the pictures in the report.
+    """
+
+    out: Path
+    target: str = "auto"
+    phases: int | None = None
+    model: str = "compact"
+    boost: bool = True
+    pixel_size: PixelSize | None = None
+    resume: bool = False
+    picture_side: int = 1600
+
+    def request(self) -> dict[str, Any]:
+        """Return what was asked for, as recorded in ``summary.json`` and compared on resume."""
+        model = Path(self.model)
+        return {
+            "command": "segment",
+            "target": self.target,
+            "phases": self.phases,
+            "model": self.model,
+            "model_file_sha256": _sha256(model) if model.is_file() else None,
+            "boost": self.boost,
+            "pixel_size_um": None if self.pixel_size is None else self.pixel_size.value,
+        }
+
+    def __call__(self, item: Item, progress: Progress | None) -> tuple[State, str]:
+        """Process one image; see :class:`nital.run.batch.Job`."""
+        folder, fragment = self.out / item.folder, fragment_path(self.out, item.folder)
+        request = self.request()
+        if self.resume and _is_complete(item.path, folder, fragment, RESULT_FILES, request):
+            return "unchanged", "result is there already"
+        micrograph = nital.read(item.path, pixel_size=self.pixel_size)
+        segmentation = nital.segment(
+            micrograph,
+            target=self.target,
+            phases=self.phases,
+            model=self.model,
+            boost=self.boost,
+            progress=progress,
+        )
+        if progress is not None:
+            progress("measuring and writing", 1.0)
+        from nital.metrology import measure
+        from nital.report import draw_overlay, write_result
+        from nital.report.page import write_fragment
+
+        measurements = measure(segmentation)
+        overlay = draw_overlay(segmentation)
+        write_result(segmentation, measurements, overlay, folder, {"request": request})
+        write_fragment(fragment, item.folder, measurements, segmentation, self.picture_side)
+        return "done", _found(measurements.summary)
+
+
+@dataclass(frozen=True)
+class MeasureJob:
+    """Measure one label image and write its tables.
+
+    Parameters
+    ----------
+    out
+        The folder of the run.
+    target
+        What the labels are.
+    pixel_size
+        Overrides what the file says; ``None`` to take that.
+    resume
+        Leave a complete result of the same input, options and version as it is.
+    """
+
+    out: Path
+    target: Target
+    pixel_size: PixelSize | None = None
+    resume: bool = False
+
+    def request(self) -> dict[str, Any]:
+        """Return what was asked for, as recorded in ``summary.json`` and compared on resume."""
+        size = None if self.pixel_size is None else self.pixel_size.value
+        return {"command": "measure", "target": self.target, "pixel_size_um": size}
+
+    def __call__(self, item: Item, progress: Progress | None) -> tuple[State, str]:
+        """Process one label image; see :class:`nital.run.batch.Job`."""
+        folder, fragment = self.out / item.folder, fragment_path(self.out, item.folder)
+        request = self.request()
+        if self.resume and _is_complete(item.path, folder, fragment, TABLE_FILES, request):
+            return "unchanged", "result is there already"
+        from nital.io import read_labels
+        from nital.metrology import measure_labels
+        from nital.report import write_tables
+        from nital.report.page import write_fragment
+
+        labels = read_labels(item.path)
+        pixel_size = self.pixel_size or _stated_pixel_size(item.path)
+        measurements = measure_labels(
+            labels,
+            target=self.target,
+            pixel_size=pixel_size,
+            path=item.path,
+            sha256=_sha256(item.path),
+        )
+        write_tables(measurements, folder, {"request": request})
+        write_fragment(fragment, item.folder, measurements, None, 0)
+        return "done", _found(measurements.summary)
+
+
+def _stated_pixel_size(path: Path) -> PixelSize | None:
+    """Return the pixel size that the file of a label image, or its sidecar, states."""
+    from nital.io.reader import decode
+    from nital.io.scale import resolve_scale
+    from nital.io.sidecars import read_own_sidecar
+
+    sources = (read_own_sidecar(path), *decode(path, None).facts)
+    candidates = [candidate for source in sources for candidate in source.candidates]
+    return resolve_scale(candidates, None)[0]
+
+
+def _found(summary: dict[str, Any]) -> str:
+    count = next(row["n"] for row in summary["quantities"] if row["name"] == "object_count")
+    nouns = {"grains": "grains", "phases": "regions", "particles": "particles", "layers": "layers"}
+    noun = nouns[summary["target"]["value"]]
+    return f"{count} {noun if count != 1 else noun[:-1]}"
+
+
+def _is_complete(
+    path: Path, folder: Path, fragment: Path, files: tuple[str, ...], request: dict[str, Any]
+) -> bool:
+    """Whether a folder holds the whole result of this very file, request and version."""
+    if not (fragment.is_file() and all((folder / name).is_file() for name in files)):
+        return False
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(
+        summary.get("nital") == nital.__version__
+        and summary.get("request") == request
+        and summary["image"]["sha256"] == _sha256(path)
+    )
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        reason = error.strerror or error
+        raise InputError(f"{path}: cannot be read, {reason}; check its permissions") from error
