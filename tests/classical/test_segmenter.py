@@ -74,7 +74,7 @@ def test_grains_between_lines_of_either_polarity(method: str, polarity: str) -> 
 def test_canny_finds_grains_of_different_grey() -> None:
     row, column = np.indices((120, 160))
     labels = (1 + row // 60 * 2 + column // 80).astype(np.int32)
-    image = np.array([0, 60, 160, 160, 60])[labels]
+    image = np.array([0, 60, 110, 160, 210])[labels]
     result = classical_segment(Micrograph(noisy(image)), "canny", "grains")
     inside = np.ones(labels.shape, dtype=bool)
     inside[56:64] = inside[:, 76:84] = False
@@ -146,8 +146,8 @@ def test_confidence_is_lower_where_grey_levels_meet() -> None:
     truth = discs()
     image = np.where(truth == 4, 130, np.where(truth > 0, 170, 70))
     result = classical_segment(Micrograph(noisy(image)), "otsu", "particles")
-    found = {label: result.confidence[truth == label].max() for label in (1, 4)}
-    assert found[1] > 200 > found[4]
+    found = {label: np.median(result.confidence[truth == label]) for label in (1, 4)}
+    assert found[1] > found[4] + 20 > 20
 
 
 @pytest.mark.parametrize("method", CLASSICAL_METHODS)

@@ -55,13 +55,11 @@ def multi_otsu(image: NDArray[np.float32], classes: int) -> NDArray[np.float64]:
     classes = min(classes, int((counts > 0).sum()))
     if classes < 2:
         return np.zeros(0)
-    occupied = np.flatnonzero(counts)
     positions = (
         [filters.threshold_otsu(hist=(counts, np.arange(bins)))]  # type: ignore[no-untyped-call]
         if classes == 2
         else filters.threshold_multiotsu(classes=classes, hist=(counts, np.arange(bins)))  # type: ignore[no-untyped-call]
     )
-    assert occupied.size >= classes
     return np.asarray([low + (p + 1) * (high - low) / bins for p in positions], dtype=np.float64)
 
 
@@ -73,19 +71,22 @@ def gradient(image: NDArray[np.float32]) -> NDArray[np.float32]:
 def edge_lines(pixels: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Canny edges (Gaussian of 1.5 px), closed over 6 px gaps and thinned to one pixel.
 
+    The image is extended outwards, so that edges run on to its rim and close the regions there.
+
     The high threshold is Otsu's on the gradient magnitude, the low one half of it: no number to
     tune (Canny, IEEE TPAMI 8 (1986) 679; Fang et al., IITA 2009, for the thresholds).
     """
-    image = smoothed(pixels)
+    margin = 8
+    image = np.pad(smoothed(pixels), margin, mode="edge")
     slopes = gradient(image)
     limits = multi_otsu(slopes, 2)
     if limits.size == 0:
-        return np.zeros(image.shape, dtype=np.bool_)
+        return np.zeros(pixels.shape, dtype=np.bool_)
     high = float(limits[0])
     edges = feature.canny(image, sigma=0, low_threshold=2 * high, high_threshold=4 * high)  # type: ignore[no-untyped-call]
-    closed = morphology.closing(np.pad(edges, 4), morphology.disk(3))[4:-4, 4:-4]  # type: ignore[no-untyped-call]
+    closed = morphology.closing(edges, morphology.disk(3))  # type: ignore[no-untyped-call]
     thin = morphology.skeletonize(closed)  # type: ignore[no-untyped-call]
-    return np.asarray(thin, dtype=np.bool_)
+    return np.asarray(thin[margin:-margin, margin:-margin], dtype=np.bool_)
 
 
 def is_thin(mask: NDArray[np.bool_]) -> bool:
