@@ -37,7 +37,7 @@ class Surface:
 
     rho: Field
     relief: Field | None = None
-    facets: NDArray[np.intp] | None = None
+    facets: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)

@@ -141,15 +141,14 @@ def _facetted(
 ) -> Surface:
     top = np.full(x.shape, np.inf, dtype=np.float32)
     bottom = np.full(x.shape, -np.inf, dtype=np.float32)
-    facets = np.zeros(x.shape, dtype=np.intp)
+    facets = np.zeros(x.shape, dtype=np.uint8)
     for index, ((nx, ny, nz), distance) in enumerate(zip(normals, distances, strict=True)):
         slope = nz if abs(nz) > 1e-3 else 1e-3
         level = (
             np.float32(distance / slope) - np.float32(nx / slope) * x - np.float32(ny / slope) * y
         )
         if slope > 0:
-            lower = level < top
-            facets[lower] = index
+            np.copyto(facets, index, where=level < top)
             np.minimum(top, level, out=top)
         else:
             np.maximum(bottom, level, out=bottom)

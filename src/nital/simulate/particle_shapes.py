@@ -171,7 +171,7 @@ def _cropped(inside: NDArray[np.bool_], height: Field, lines: Field) -> Stamp:
     return Stamp(inside[box], np.maximum(height[box], 0), lines[box])
 
 
-def _edges(facets: NDArray[np.intp], inside: NDArray[np.bool_]) -> Field:
+def _edges(facets: NDArray[np.uint8], inside: NDArray[np.bool_]) -> Field:
     edge = np.zeros(inside.shape, dtype=np.float32)
     down = (facets[1:] != facets[:-1]) & inside[1:] & inside[:-1]
     right = (facets[:, 1:] != facets[:, :-1]) & inside[:, 1:] & inside[:, :-1]

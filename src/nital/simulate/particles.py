@@ -111,7 +111,7 @@ def _lay_plan(
         if plan.layers is not None and plan.layers[i] != layer:
             first, layer = len(canvas.areas), int(plan.layers[i])
         angle = None if plan.angles is None else float(plan.angles[i])
-        if count > 120:
+        if count > 60:
             stamp = _from_bank(rng, bank, style, float(plan.radii[i]), angle)
         else:
             stamp = style.stamp(rng, float(plan.radii[i]), angle)
@@ -126,10 +126,10 @@ def _from_bank(
     angle: float | None,
 ) -> Stamp:
     """One of a few stamps of about this radius and angle: many particles need not all differ."""
-    size = round((4 if radius < 6 else 8) * np.log2(max(radius, 1.0)))
+    size = round(6 * np.log2(radius))
     turn = 0 if angle is None else round(angle * 30)
     stamps = bank.setdefault((size, turn), [])
-    pick = int(rng.integers(0, 12))
+    pick = int(rng.integers(0, 16))
     if pick < len(stamps):
         return stamps[pick]
     stamps.append(style.stamp(rng, radius, angle))
