@@ -33,7 +33,7 @@ def read_labels(path: str | Path) -> NDArray[np.int32]:
     check_image_path(path)
     if path.suffix.lower() in (".jpg", ".jpeg"):
         raise InputError(f"{path}: JPEG does not keep labels; save them as TIFF or PNG")
-    decoded = decode(path, None, keep_indices=True)
+    decoded = decode(path, None, as_stored=True)
     values = decoded.pixels
     if int(decoded.metadata.get("pages", 1)) > 1:
         raise InputError(f"{path}: holds several images; save the label image alone")

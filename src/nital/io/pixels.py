@@ -12,6 +12,9 @@ from nital.errors import InputError
 __all__ = ["to_grey", "to_supported"]
 
 GREY_TOLERANCE = 3
+# What 32-bit floats hold with room to compute in, and with enough levels in between.
+LARGEST = 1e38
+SMALLEST_SPAN = 1e-30
 RESOLVED_LEVELS = 1024
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722], dtype=np.float32)
 
@@ -42,7 +45,7 @@ def to_grey(pixels: NDArray[Any], name: str) -> tuple[NDArray[Any], list[str]]:
     tolerance = GREY_TOLERANCE if pixels.dtype == np.uint8 else 0
     spread = np.ptp(pixels[:, :, :3], axis=2)
     grey = _luminance(pixels)
-    if int(spread.max()) <= tolerance:
+    if spread.max() <= tolerance:
         return grey, []
     return grey, ["the image is in colour; its luminance (Rec. 709) is used"]
 
@@ -103,7 +106,9 @@ def _finite(pixels: NDArray[Any], name: str, warnings: list[str]) -> NDArray[Any
 def _to_float32(pixels: NDArray[Any], warnings: list[str]) -> NDArray[np.float32]:
     low, high = float(pixels.min()), float(pixels.max())
     largest = max(abs(low), abs(high))
-    if low == high or _float32_resolves(largest, high - low):
+    if low == high:
+        return np.full(pixels.shape, np.clip(low, -LARGEST, LARGEST), np.float32)
+    if _float32_resolves(largest, high - low):
         return np.ascontiguousarray(pixels, dtype=np.float32)
     warnings.append(
         f"grey levels from {low:.9g} to {high:.9g} do not fit 32-bit floats; "
@@ -116,8 +121,7 @@ def _to_float32(pixels: NDArray[Any], warnings: list[str]) -> NDArray[np.float32
 
 def _float32_resolves(largest: float, span: float) -> bool:
     """Whether 32-bit floats up to ``largest`` keep enough levels within ``span``."""
-    limits = np.finfo(np.float32)
-    if largest > limits.max or span < limits.tiny / limits.eps:
+    if largest > LARGEST or span < SMALLEST_SPAN:
         return False
     return span / float(np.spacing(np.float32(largest))) >= RESOLVED_LEVELS
 

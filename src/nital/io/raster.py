@@ -17,13 +17,13 @@ BOMB_LIMIT = 2**31
 NUMPY_HEADS = (b"\x93NUMPY", b"PK")
 
 
-def read_raster(path: Path, keep_indices: bool = False) -> Decoded:
+def read_raster(path: Path, as_stored: bool = False) -> Decoded:
     """Read a PNG, JPEG or BMP file of 1 to 16 bits per channel, palettes included.
 
     Parameters
     ----------
-    keep_indices
-        Return the indices of a palette image, as label images need, instead of its colours.
+    as_stored
+        For label images: keep the indices of a palette, and 0 where 0 is shown as white.
 
     Raises
     ------
@@ -41,14 +41,14 @@ def read_raster(path: Path, keep_indices: bool = False) -> Decoded:
         ):
             deep_colour = image.format == "PNG" and "16" in str(image.tile[0][3])
             metadata: dict[str, str | int | float] = {"format": str(image.format)}
-            pixels = _deep_png(path) if deep_colour else _pillow_pixels(image, keep_indices)
+            pixels = _deep_png(path) if deep_colour else _pillow_pixels(image, as_stored)
     finally:
         Image.MAX_IMAGE_PIXELS = limit
     return Decoded(pixels, metadata=metadata)
 
 
-def _pillow_pixels(image: Any, keep_indices: bool) -> NDArray[Any]:
-    keep = image.mode == "P" and keep_indices
+def _pillow_pixels(image: Any, as_stored: bool) -> NDArray[Any]:
+    keep = image.mode == "P" and as_stored
     if not keep and image.mode not in ("1", "L", "LA", "RGB", "RGBA"):
         image = image.convert("RGBA" if "transparency" in image.info else "RGB")
     return np.asarray(image)

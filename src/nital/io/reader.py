@@ -109,13 +109,13 @@ def check_image_path(path: Path) -> None:
         raise InputError(f"{path}: the file is empty; copy or export it again")
 
 
-def decode(path: Path, page: int | None, keep_indices: bool = False) -> Decoded:
+def decode(path: Path, page: int | None, as_stored: bool = False) -> Decoded:
     """Read the pixels as stored with the reader of the file's suffix."""
     suffix = path.suffix.lower()
     if suffix in TIFF_SUFFIXES:
         from nital.io.tiff import read_tiff
 
-        return read_tiff(path, page, keep_indices)
+        return read_tiff(path, page, as_stored)
     if suffix in EM_SUFFIXES:
         from nital.io.em import read_em
 
@@ -126,7 +126,7 @@ def decode(path: Path, page: int | None, keep_indices: bool = False) -> Decoded:
         return read_array_file(path, page)
     from nital.io.raster import read_raster
 
-    return read_raster(path, keep_indices)
+    return read_raster(path, as_stored)
 
 
 def _sha256(path: Path) -> str:

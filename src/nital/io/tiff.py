@@ -21,15 +21,15 @@ __all__ = ["quiet_tifffile", "read_tiff"]
 PRIVATE_TAGS = 32768
 
 
-def read_tiff(path: Path, page: int | None, keep_indices: bool = False) -> Decoded:
+def read_tiff(path: Path, page: int | None, as_stored: bool = False) -> Decoded:
     """Read one page of a TIFF file.
 
     Parameters
     ----------
     page
         Counted from 0; ``None`` takes the first of the largest pages that are no thumbnails.
-    keep_indices
-        Return the indices of a palette image, as label images need, instead of its colours.
+    as_stored
+        For label images: keep the indices of a palette, and 0 where 0 is shown as white.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def read_tiff(path: Path, page: int | None, keep_indices: bool = False) -> Decod
         if not pages:
             raise InputError(f"{path}: holds no image; export it again")
         chosen, warnings = choose_page(path, [_summary(entry) for entry in pages], page)
-        pixels = _page_pixels(path, pages[chosen], keep_indices)
+        pixels = _page_pixels(path, pages[chosen], as_stored)
         facts = _facts(pages, chosen)
     metadata: dict[str, str | int | float] = {"format": "TIFF"}
     if len(pages) > 1:
@@ -85,7 +85,7 @@ def quiet_tifffile() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _page_pixels(path: Path, page: Any, keep_indices: bool) -> NDArray[Any]:
+def _page_pixels(path: Path, page: Any, as_stored: bool) -> NDArray[Any]:
     """(H, W) or (H, W, C) pixels, channels last, 0 = black."""
     size = path.stat().st_size
     segments = zip(page.dataoffsets, page.databytecounts, strict=True)
@@ -99,9 +99,9 @@ def _page_pixels(path: Path, page: Any, keep_indices: bool) -> NDArray[Any]:
             f"{path}: page {page.index} has axes {page.axes}, not those of one grey or RGB image"
         )
     photometric = page.photometric.name
-    if photometric == "PALETTE" and not keep_indices:
+    if photometric == "PALETTE" and not as_stored:
         return _through_palette(pixels, page.colormap)
-    if photometric == "MINISWHITE":
+    if photometric == "MINISWHITE" and not as_stored:
         inverted: NDArray[Any] = _inverted(pixels, page.bitspersample)
         return inverted
     if photometric == "SEPARATED":
