@@ -116,8 +116,8 @@ def draw_boundaries(
     wide[edge] = _per_pair(rng, *seam, (max(0.0, 1 - spread), 1 + spread))
     value, wide = value[row, column], wide[row, column]
     if gaps > 0:
-        long = max(4.0, 0.08 * min(labels.shape))
-        field = random_field(rng, labels.shape, float(rng.uniform(0.3, 1.0) * long))
+        long = float(np.clip(mean_intercept(labels) * rng.uniform(0.15, 0.5), 2, 60))
+        field = random_field(rng, labels.shape, long)
         cut = float(np.quantile(field[edge], gaps))
         value *= np.clip((field - cut) * 4 + 0.5, 0, 1)
     if pockets > 0:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from nital.simulate.boundaries import tidy
 from nital.simulate.cells import (
@@ -97,6 +98,16 @@ def lognormal_seeds(
     return thin_out(Seeds(seeds.centres, radii), -0.35 * scale)
 
 
+def merged(rng: np.random.Generator, shape: Shape, scale: float) -> Labels:
+    """Grains of several small cells each: concave, interlocking, with corners of all angles."""
+    part = max(4.0, scale * float(rng.uniform(0.25, 0.55)))
+    coordinates = bent(rng, grid(shape), part)
+    small = lattice_seeds(rng, coordinates, part, float(rng.uniform(0.2, 0.45)), hexagonal=True)
+    large = random_seeds(rng, coordinates, scale * DIAMETER_TO_SPACING)
+    group = cKDTree(large.centres).query(small.centres)[1]
+    return np.asarray(group[cells_of(coordinates, small).owner], dtype=np.int32)
+
+
 def laths(rng: np.random.Generator, shape: Shape, scale: float) -> Labels:
     """Packets of parallel laths in a few directions: lath martensite, bainite, alpha colonies."""
     aspect = float(np.clip(rng.uniform(3.0, 12.0), 1.5, max(1.5, (scale / NARROWEST) ** 2)))
@@ -139,6 +150,7 @@ GRAIN_FAMILIES: dict[str, tuple[float, Callable[[np.random.Generator, Shape, flo
     "power_lognormal": (1.3, _equiaxed(power_lognormal)),
     "grown": (1.3, _equiaxed(grown)),
     "duplex": (0.8, _equiaxed(duplex)),
+    "merged": (0.8, merged),
     "laths": (0.5, laths),
 }
 
