@@ -51,17 +51,15 @@ def divide(shape: tuple[int, int], object_side: float) -> Blocks:
     shape
         (H, W) of the image.
     object_side
-        Typical side of an object in pixels, weighted by area. Blocks are near-square; there are
-        at least 9 and at most 256, as far as the image has that many pixels.
+        Typical side of an object in pixels, weighted by area. Blocks are near-square, and 9 to
+        about 256 in number as far as the image has that many pixels.
     """
     height, width = shape
     wanted = height * width / max(2.0 * object_side, 1.0) ** 2
-    side = math.sqrt(height * width / min(max(wanted, FEWEST), MOST))
-    bands = _near(height / side, height)
-    columns = _near(width / side, width)
-    if bands * columns < FEWEST:
-        bands = min(math.ceil(FEWEST / columns), height)
-        columns = min(math.ceil(FEWEST / bands), width)
+    number = min(max(wanted, FEWEST), MOST)
+    bands = _near(math.sqrt(number * height / width), height)
+    columns = _near(math.ceil(number / bands), width)
+    bands = _near(math.ceil(number / columns), height)
     return Blocks(_edges(height, bands), _edges(width, columns))
 
 

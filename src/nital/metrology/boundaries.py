@@ -70,12 +70,13 @@ def measure_boundaries(labels: NDArray[np.int32], count: int, blocks: Blocks) ->
         The division of the same image.
     """
     perimeter = np.zeros(count + 1)
-    rates = np.zeros(blocks.shape)
-    weights = np.zeros(blocks.shape)
+    block_length = np.zeros(blocks.shape)
+    used = 0.0
     for row_step, col_step, weight in DIRECTIONS:
         spacing = 1.0 / math.hypot(row_step, col_step)
         ends = np.zeros(count + 1, dtype=np.int64)
-        crossings, pairs = np.zeros(blocks.shape), np.zeros(blocks.shape)
+        crossings = np.zeros(blocks.shape)
+        pairs = 0
         for band in range(blocks.shape[0]):
             first, second = _pairs_of_band(labels, blocks, band, row_step, col_step)
             differ = first != second
@@ -84,20 +85,16 @@ def measure_boundaries(labels: NDArray[np.int32], count: int, blocks: Blocks) ->
             edges = np.clip(blocks.col_edges - max(-col_step, 0), 0, differ.shape[1])
             per_column = np.concatenate([[0], np.cumsum(differ.sum(axis=0))])
             crossings[band] = np.diff(per_column[edges])
-            pairs[band] = np.diff(edges) * differ.shape[0]
+            pairs += differ.size
         for strip in _pixels_without_partner(labels, row_step, col_step):
             ends += np.bincount(strip.ravel(), minlength=count + 1)
         perimeter += weight * spacing * ends
-        rates += (
-            weight
-            * spacing
-            * np.divide(crossings, pairs, out=np.zeros_like(pairs), where=pairs > 0)
-        )
-        weights += weight * (pairs > 0)
+        if pairs:
+            block_length += (weight * spacing * labels.size / pairs) * crossings
+            used += weight
     perimeter[0] = 0.0
-    mean_rate = np.divide(rates, weights, out=np.zeros_like(rates), where=weights > 0)
-    block_length = (math.pi / 2.0) * mean_rate.ravel() * blocks.area
-    return Boundaries((math.pi / 2.0) * perimeter, block_length)
+    half_circle = math.pi / 2.0
+    return Boundaries(half_circle * perimeter, half_circle / max(used, 1e-9) * block_length.ravel())
 
 
 def _pairs_of_band(

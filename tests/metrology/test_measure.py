@@ -1,0 +1,236 @@
+"""Quantities, the summary, and what must not change them."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nital.errors import InputError
+from nital.metrology import measure, measure_labels
+from nital.micrograph import Micrograph, PixelSize
+
+ALWAYS = {"object_count", "coverage", "phase_fraction"}
+SIZES = {"object_area_mean", "ecd_mean", "ecd_d10", "ecd_d50", "ecd_d90"}
+CALIBRATED = {"objects_per_area", "boundary_length_per_area"}
+
+
+def by_name(measurements, phase=None):
+    return {q.name: q for q in measurements.quantities if q.phase == phase}
+
+
+def squares(number=5, side=10, gap=10):
+    """number x number squares, none of which touches the edge."""
+    tile = np.zeros((side + gap, side + gap), dtype=bool)
+    tile[gap // 2 : gap // 2 + side, gap // 2 : gap // 2 + side] = True
+    mask = np.tile(tile, (number, number))
+    labels = np.zeros(mask.shape, dtype=np.int32)
+    index = 0
+    for row in range(number):
+        for col in range(number):
+            index += 1
+            top, left = (row * (side + gap) + gap // 2, col * (side + gap) + gap // 2)
+            labels[top : top + side, left : left + side] = index
+    return labels
+
+
+def test_squares_on_a_grid(wrap):
+    found = by_name(measure(wrap(squares(), scale=0.5)))
+    assert found["object_count"].value == 25
+    assert found["coverage"].value == 0.25
+    assert found["object_area_mean"].value == 25
+    assert found["object_area_mean"].unit == "um^2"
+    assert found["ecd_d50"].value == pytest.approx(np.sqrt(25 * 4 / np.pi))
+    assert found["objects_per_area"].value == pytest.approx(25 / 0.0025)
+    assert found["objects_per_area"].unit == "mm^-2"
+    outline = 25 * 4 * 10 * 0.5e-3
+    assert found["boundary_length_per_area"].value == pytest.approx(outline / 0.0025, rel=0.06)
+
+
+def test_names_with_and_without_a_pixel_size(wrap):
+    calibrated, plain = measure(wrap(squares(), scale=0.5)), measure(wrap(squares()))
+    names = {quantity.name for quantity in calibrated.quantities}
+    assert names == ALWAYS | SIZES | CALIBRATED
+    assert {quantity.name for quantity in plain.quantities} == ALWAYS | SIZES
+    assert by_name(plain)["ecd_mean"].unit == "px"
+    assert by_name(plain)["object_area_mean"].unit == "px^2"
+    assert any("--pixel-size" in warning for warning in plain.summary["warnings"])
+    assert calibrated.summary["warnings"] == []
+
+
+def test_phase_fractions_are_of_the_measured_area(wrap):
+    labels = squares()
+    phases = np.where(labels > 0, 2, 1).astype(np.uint8)
+    phases[labels > 20] = 3
+    measured = measure(wrap(labels, phases))
+    fractions = {q.phase: q.value for q in measured.quantities if q.name == "phase_fraction"}
+    assert fractions == {1: 0.75, 2: 0.2, 3: 0.05}
+    counts = {q.phase: q.n for q in measured.quantities if q.name == "phase_fraction"}
+    assert counts == {1: 0, 2: 20, 3: 5}
+
+
+def test_objects_of_several_phases_are_also_measured_apart(wrap):
+    labels = squares()
+    phases = np.where(labels > 0, 2, 1).astype(np.uint8)
+    phases[labels > 20] = 3
+    measured = measure(wrap(labels, phases, scale=1.0))
+    assert by_name(measured, 2)["object_count"].value == 20
+    assert by_name(measured, 3)["ecd_mean"].n == 5
+    assert by_name(measured)["object_count"].value == 25
+
+
+def test_the_data_bar_is_not_part_of_the_area(wrap):
+    labels = squares()
+    labels = np.concatenate([labels, np.zeros_like(labels)])
+    measured = measure(wrap(labels, data_bar_row=100))
+    assert by_name(measured)["coverage"].value == 0.25
+    assert measured.summary["image"]["shape"] == [200, 100]
+    assert measured.summary["image"]["measured_rows"] == 100
+
+
+def test_objects_at_the_edge_are_counted_but_not_sized(wrap):
+    labels = squares()
+    labels[:12, :12] = 1
+    found = by_name(measure(wrap(labels, scale=1.0)))
+    assert (found["object_count"].value, found["object_count"].n) == (25, 25)
+    assert (found["object_area_mean"].value, found["object_area_mean"].n) == (100, 24)
+    assert found["objects_per_area"].value == pytest.approx(24.5 / 0.01)
+
+
+def test_only_edge_objects_leave_no_sizes_but_a_warning(wrap):
+    measured = measure(wrap(np.ones((30, 30), dtype=np.int32)))
+    assert not SIZES & set(by_name(measured))
+    assert any("touches the edge" in warning for warning in measured.summary["warnings"])
+
+
+def test_no_objects(wrap):
+    found = by_name(measure(wrap(np.zeros((30, 30), dtype=np.int32), scale=1.0)))
+    assert found["object_count"].value == 0
+    assert found["object_count"].ci95 == pytest.approx((0, 3.689), rel=1e-3)
+    assert found["coverage"].value == 0
+    assert found["boundary_length_per_area"].value == 0
+
+
+def test_intervals_hold_their_values(wrap, voronoi):
+    measured = measure(wrap(voronoi(300, (300, 300)), scale=0.1, target="grains"))
+    for quantity in measured.quantities:
+        assert quantity.ci95 is not None, quantity.name
+        low, high = quantity.ci95
+        assert low <= quantity.value <= high, quantity.name
+        assert quantity.n > 0
+
+
+def test_summary_is_the_contract(wrap):
+    measured = measure(wrap(squares(), scale=0.5, parameters={"a": 1}, warnings=("first warning",)))
+    summary = json.loads(json.dumps(measured.summary, allow_nan=False))
+    assert summary["schema"] == 1
+    assert summary["image"]["pixel_size"] == {"value": 0.5, "unit": "um", "source": "test"}
+    assert summary["target"] == {"value": "particles", "reason": "given"}
+    assert summary["model"] == {"name": "none", "sha256": None}
+    assert summary["parameters"] == {"a": 1}
+    assert summary["warnings"] == ["first warning"]
+    keys = {"name", "value", "unit", "ci95", "n", "phase", "method", "standard"}
+    assert all(set(entry) == keys for entry in summary["quantities"])
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(st.integers(1, 60), st.integers(0, 10_000), st.booleans())
+def test_renumbering_changes_nothing_but_the_order(wrap, voronoi, count, seed, sparse):
+    labels = voronoi(count, (40, 50), seed) * (voronoi(7, (40, 50), seed + 1) > 1)
+    present = np.unique(labels[labels > 0])
+    rng = np.random.default_rng(seed)
+    names = rng.permutation(len(present)) + 1
+    if sparse:
+        names = names * 1000 + 7
+    table = np.zeros(count + 1, dtype=np.int32)
+    table[present] = names
+    size = PixelSize(0.5, "test")
+    before = measure_labels(labels, target="grains", pixel_size=size)
+    after = measure_labels(table[labels], target="grains", pixel_size=size)
+    expected = before.objects.assign(label=table[before.objects["label"]])
+    expected = expected.sort_values("label", ignore_index=True)
+    pd.testing.assert_frame_equal(after.objects, expected, check_dtype=False)
+    for one, other in zip(before.quantities, after.quantities, strict=True):
+        assert one.value == pytest.approx(other.value)
+        assert one.ci95 == (None if other.ci95 is None else pytest.approx(other.ci95))
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(st.floats(1e-6, 1e4))
+def test_lengths_scale_exactly_with_the_pixel_size(wrap, voronoi, scale):
+    labels = voronoi(90, (60, 60))
+    one = measure(wrap(labels, scale=1.0))
+    other = measure(wrap(labels, scale=scale))
+    powers = {"area_um2": 2, "ecd_um": 1, "feret_max_um": 1, "feret_min_um": 1}
+    for name in one.objects.columns:
+        expected = one.objects[name].to_numpy() * scale ** powers.get(name, 0)
+        np.testing.assert_allclose(other.objects[name], expected, rtol=1e-12)
+    units = {"um": 1, "um^2": 2, "mm^-1": -1, "mm^-2": -2, "1": 0}
+    for before, after in zip(one.quantities, other.quantities, strict=True):
+        factor = scale ** units[before.unit]
+        assert after.value == pytest.approx(before.value * factor, rel=1e-12)
+        assert after.ci95 == pytest.approx(tuple(x * factor for x in before.ci95), rel=1e-12)
+
+
+def test_the_same_input_gives_the_same_numbers(wrap, voronoi):
+    labels = voronoi(100, (100, 100))
+    first, second = measure(wrap(labels)), measure(wrap(labels))
+    assert first.summary == second.summary
+    pd.testing.assert_frame_equal(first.objects, second.objects)
+
+
+def test_other_tools_labels_keep_their_numbers():
+    labels = np.zeros((9, 9), dtype=np.int64)
+    labels[2, 2], labels[5:7, 5] = 2_000_000_000, 17
+    table = measure_labels(labels, target="particles").objects
+    assert table["label"].tolist() == [17, 2_000_000_000]
+    assert table["area_px"].tolist() == [2, 1]
+    assert table["phase"].tolist() == [2, 2]
+    assert bool(table["mean_intensity"].isna().all())
+
+
+def test_labels_with_their_micrograph():
+    labels = np.zeros((9, 9), dtype=np.int32)
+    labels[2, 2:4], labels[8, 8] = 1, 2
+    pixels = np.full((9, 9), 7, dtype=np.uint8)
+    micrograph = Micrograph(pixels, data_bar_row=6)
+    table = measure_labels(labels, target="layers", micrograph=micrograph).objects
+    assert table["mean_intensity"].tolist() == [7]
+    assert table["phase"].tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "word"),
+    [
+        (np.zeros((3, 3, 3), dtype=np.int32), r"\(H, W\)"),
+        (np.zeros((0, 3), dtype=np.int32), r"\(H, W\)"),
+        (np.zeros((3, 3)), "whole numbers"),
+        (np.full((3, 3), -1), "between 0"),
+        (np.full((3, 3), 2**40), "renumber"),
+    ],
+)
+def test_what_is_no_label_image_is_named(labels, word):
+    with pytest.raises(InputError, match=word) as caught:
+        measure_labels(labels, target="grains", path=Path("mine.tif"))
+    assert "mine.tif" in str(caught.value)
+
+
+def test_images_of_different_size_do_not_belong_together():
+    labels = np.ones((3, 3), dtype=np.int32)
+    with pytest.raises(InputError, match="same field"):
+        measure_labels(labels, target="grains", phases=np.ones((3, 4), dtype=np.uint8))
+
+
+@pytest.mark.slow
+def test_ten_thousand_objects_take_seconds(wrap, voronoi):
+    segmentation = wrap(voronoi(10_000, (4096, 4096)), scale=0.1)
+    start = time.perf_counter()
+    measured = measure(segmentation)
+    assert time.perf_counter() - start < 5
+    assert len(measured.objects) == 10_000
