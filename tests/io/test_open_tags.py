@@ -103,9 +103,7 @@ def test_damaged_ome_xml_is_a_warning(write_tagged: Write) -> None:
 
 def test_sources_that_disagree_are_all_reported(write_tagged: Write) -> None:
     ini = "[Scan]\nPixelWidth=1e-8\nPixelHeight=1e-8\n"
-    path = write_tagged(
-        {34682: ini}, description="ImageJ=1.54f\nunit=um\n", resolution=(50, 50)
-    )
+    path = write_tagged({34682: ini}, description="ImageJ=1.54f\nunit=um\n", resolution=(50, 50))
     micrograph = read(path)
     assert micrograph.pixel_size is not None
     assert micrograph.pixel_size.value == pytest.approx(0.01)

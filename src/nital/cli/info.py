@@ -38,7 +38,7 @@ def info_command(paths: list[Path], as_json: bool) -> int:
         except NitalError as error:
             failed = True
             records.append({"path": str(path), "error": str(error)})
-            errors.print(f"error: {error}", style="red", highlight=False, soft_wrap=True)
+            errors.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
             continue
         if as_json:
             records.append(describe(micrograph))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,9 +87,14 @@ class Page:
 
 @contextlib.contextmanager
 def reporting_damage(path: Path, kind: str) -> Iterator[None]:
-    """Turn whatever a decoder raises on a damaged file into one :class:`InputError`."""
+    """Turn whatever a decoder raises on a damaged file into one :class:`InputError`.
+
+    What decoders merely warn of is kept off the terminal.
+    """
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     except NitalError:
         raise
     except PermissionError as error:

@@ -25,6 +25,8 @@ _READERS = {
     ".ser": "rsciio.tia",
 }
 EM_SUFFIXES = tuple(_READERS)
+# A ser file has no unit: a diffraction pattern in 1/m looks like pixels of many kilometres.
+LARGEST_SIDE_UM = 1e4
 
 
 def read_em(path: Path, page: int | None) -> Decoded:
@@ -74,10 +76,10 @@ def read_em(path: Path, page: int | None) -> Decoded:
 
 
 def _plain(data: NDArray[Any]) -> NDArray[Any]:
-    """RGB comes as a structured type; return channels last."""
+    """RGB comes as a structured type, in whatever order; return channels last."""
     if data.dtype.names is None:
         return data
-    return np.stack([data[name] for name in data.dtype.names], axis=-1)
+    return np.stack([data[name] for name in "RGB"], axis=-1)
 
 
 def _frames(data: NDArray[Any], axes: list[dict[str, Any]]) -> list[NDArray[Any]]:
@@ -101,5 +103,8 @@ def _facts(signal: dict[str, Any], suffix: str) -> Facts:
         warning = f"the calibration is in {width['units']!s}, not a length, so it is not used"
         known = str(width["units"]).lower() not in ("", "none", "<undefined>", "px", "pixel")
         return Facts(warnings=(warning,) if known else (), modality=modality)
+    if max(sides[0], sides[1]) > LARGEST_SIDE_UM:
+        warning = "the calibration is that of a diffraction pattern, so it is not used"
+        return Facts(warnings=(warning,), modality=modality)
     source = f"{suffix[1:]} calibration"
     return Facts((ScaleCandidate(sides[0], sides[1], source),), modality=modality)

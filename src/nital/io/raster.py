@@ -83,7 +83,9 @@ def read_array_file(path: Path, page: int | None) -> Decoded:
                     )
                 loaded = loaded[loaded.files[0]]
     warnings: tuple[str, ...] = ()
+    metadata: dict[str, str | int | float] = {"format": "NumPy"}
     if loaded.ndim == 3 and loaded.size and loaded.shape[2] not in (3, 4):
         chosen, warnings = choose_page(path, [Page(loaded.shape[1:])] * len(loaded), page)
+        metadata |= {"pages": len(loaded), "page": chosen}
         loaded = loaded[chosen]
-    return Decoded(loaded, warnings=warnings, metadata={"format": "NumPy"})
+    return Decoded(loaded, warnings=warnings, metadata=metadata)

@@ -1,0 +1,221 @@
+"""Files of electron microscopes, written here byte by byte with the formats' real structure."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from nital.errors import InputError, MissingExtraError
+from nital.io import read
+
+needs_rsciio = pytest.mark.skipif(
+    __import__("importlib.util").util.find_spec("rsciio") is None, reason="needs the extra [em]"
+)
+
+# DigitalMicrograph: code of the tag's type, struct format.
+DM_TYPES = {"short": (2, "<h"), "long": (3, "<i"), "ulong": (5, "<I"), "float": (6, "<f")}
+DM_IMAGE_TYPES = {"float32": (2, 6), "uint8": (6, 10)}  # code of the image, of the array
+
+
+def dm_tag(name: str, value: Any, version: int) -> bytes:
+    length = ">i" if version == 3 else ">q"
+    encoded = name.encode("latin-1")
+    is_group = isinstance(value, Mapping | list)
+    head = bytes([20 if is_group else 21]) + struct.pack(">h", len(encoded)) + encoded
+    if is_group:
+        body = dm_group(value, version)
+    else:
+        infos, data = dm_data(value)
+        body = b"%%%%" + struct.pack(length, len(infos))
+        body += b"".join(struct.pack(length, info) for info in infos) + data
+    return head + (b"" if version == 3 else struct.pack(">q", len(body))) + body
+
+
+def dm_data(value: Any) -> tuple[list[int], bytes]:
+    if isinstance(value, str):
+        return [20, 4, len(value)], value.encode("utf-16-le")
+    if isinstance(value, np.ndarray):
+        return [20, DM_IMAGE_TYPES[value.dtype.name][1], value.size], value.tobytes()
+    kind, number = value
+    code, layout = DM_TYPES[kind]
+    return [code], struct.pack(layout, number)
+
+
+def dm_group(content: Any, version: int) -> bytes:
+    items = [("", item) for item in content] if isinstance(content, list) else [*content.items()]
+    count = struct.pack(">i" if version == 3 else ">q", len(items))
+    return b"\x01\x00" + count + b"".join(dm_tag(*item, version) for item in items)
+
+
+def dm_file(images: list[dict[str, Any]], version: int) -> bytes:
+    root = {
+        "ApplicationBounds": {"a": ("long", 0)},
+        "ImageList": images,
+        "Thumbnails": [{"ImageIndex": ("ulong", 0)}],
+    }
+    body = dm_group(root, version) + bytes(8)
+    size = struct.pack(">i" if version == 3 else ">q", len(body))
+    return struct.pack(">i", version) + size + struct.pack(">i", 1) + body
+
+
+def dm_image(pixels: NDArray[Any], scale: float, units: str) -> dict[str, Any]:
+    axis = {"Origin": ("float", 0.0), "Scale": ("float", scale), "Units": units}
+    return {
+        "ImageData": {
+            "Calibrations": {
+                "Brightness": {"Origin": ("float", 0), "Scale": ("float", 1), "Units": ""},
+                "Dimension": [axis, axis],
+            },
+            "Data": pixels.ravel(),
+            "DataType": ("ulong", DM_IMAGE_TYPES[pixels.dtype.name][0]),
+            "Dimensions": [("ulong", pixels.shape[1]), ("ulong", pixels.shape[0])],
+            "PixelDepth": ("ulong", pixels.itemsize),
+        },
+        "ImageTags": {"Microscope Info": {"Voltage": ("float", 2e5)}},
+        "Name": "image",
+    }
+
+
+@needs_rsciio
+@pytest.mark.parametrize(("suffix", "version"), [(".dm3", 3), (".dm4", 4)])
+@pytest.mark.parametrize(("units", "factor"), [("nm", 1e-3), ("µm", 1.0), ("pm", 1e-6)])
+def test_digital_micrograph(
+    tmp_path: Path, noise: NDArray[np.uint8], suffix: str, version: int, units: str, factor: float
+) -> None:
+    pixels = noise.astype(np.float32) * 1e-3
+    thumbnail = dm_image(noise[::4, ::4].copy(), 1.0, "")
+    path = tmp_path / f"image{suffix}"
+    path.write_bytes(dm_file([thumbnail, dm_image(pixels, 0.25, units)], version))
+    micrograph = read(path)
+    np.testing.assert_array_equal(micrograph.pixels, pixels)
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(0.25 * factor)
+    assert micrograph.pixel_size.source == f"{suffix[1:]} calibration"
+    assert micrograph.modality == "TEM"
+    assert micrograph.warnings == ()
+
+
+@needs_rsciio
+def test_diffraction_is_no_length(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
+    images = [dm_image(noise[:8, :8].copy(), 1.0, ""), dm_image(noise, 0.1, "1/nm")]
+    (tmp_path / "d.dm3").write_bytes(dm_file(images, 3))
+    micrograph = read(tmp_path / "d.dm3")
+    assert micrograph.pixel_size is None
+    assert "1/nm, not a length" in micrograph.warnings[0]
+
+
+def ser_file(frames: list[NDArray[np.uint16]], metres: float) -> bytes:
+    """TIA series, version 0x210: header, dimension, frames (last row first), offsets."""
+    description, unit = b"Number", b""
+    dimension = struct.pack("<IddI", len(frames), 0.0, 1.0, 0)
+    dimension += struct.pack("<I", len(description)) + description + struct.pack("<I", len(unit))
+    start = 30 + len(dimension)
+    elements = []
+    for frame in frames:
+        element = struct.pack("<ddI", 0.0, metres, 0) * 2
+        element += struct.pack("<HII", 2, frame.shape[1], frame.shape[0]) + frame[::-1].tobytes()
+        elements.append(element + struct.pack("<HHI", 0x4152, 0, 0))
+    offsets = [start + sum(map(len, elements[:i])) for i in range(len(elements) + 1)]
+    head = struct.pack("<HHHIIII", 0x4949, 0x197, 0x210, 0x4122, 0x4152, len(frames), len(frames))
+    head += struct.pack("<II", offsets[-1], 1)
+    table = struct.pack(f"<{len(frames)}I", *offsets[:-1])
+    tags = struct.pack(f"<{len(frames)}I", *(offset - 8 for offset in offsets[1:]))
+    return head + dimension + b"".join(elements) + table + tags
+
+
+@needs_rsciio
+@pytest.mark.parametrize("columns", [96, 128])
+def test_ser(tmp_path: Path, noise: NDArray[np.uint8], columns: int) -> None:
+    frame = noise[:, :columns].astype(np.uint16) * 100
+    (tmp_path / "one.ser").write_bytes(ser_file([frame], 4.2e-10))
+    micrograph = read(tmp_path / "one.ser")
+    np.testing.assert_array_equal(micrograph.pixels, frame)
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(4.2e-4)
+    assert micrograph.pixel_size.source == "ser calibration"
+    assert micrograph.warnings == ()
+
+
+@needs_rsciio
+def test_ser_of_several_frames(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
+    frames = [noise[:, :96].astype(np.uint16) + shift for shift in (0, 1, 2)]
+    (tmp_path / "many.ser").write_bytes(ser_file(frames, 1e-9))
+    micrograph = read(tmp_path / "many.ser", page=2)
+    np.testing.assert_array_equal(micrograph.pixels, frames[2])
+    assert "3 images; page 0" in read(tmp_path / "many.ser").warnings[0]
+
+
+@needs_rsciio
+def test_ser_in_reciprocal_metres_is_no_length(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
+    frame = noise[:, :96].astype(np.uint16)
+    (tmp_path / "d.ser").write_bytes(ser_file([frame], 2.5e7))
+    micrograph = read(tmp_path / "d.ser")
+    assert micrograph.pixel_size is None
+    assert "diffraction" in micrograph.warnings[0]
+
+
+@needs_rsciio
+def test_emd(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
+    pytest.importorskip("h5py")
+    from rsciio.emd import file_writer
+
+    axes = [
+        {
+            "name": name,
+            "units": "nm",
+            "scale": 0.5,
+            "offset": 0.0,
+            "size": size,
+            "navigate": False,
+            "index_in_array": index,
+            "_type": "UniformDataAxis",
+        }
+        for index, (name, size) in enumerate(zip("yx", noise.shape, strict=True))
+    ]
+    signal = {
+        "data": noise,
+        "axes": axes,
+        "metadata": {"General": {"title": "HAADF"}, "Signal": {}},
+        "original_metadata": {},
+        "learning_results": {},
+        "attributes": {},
+        "package": "test",
+        "package_version": "0",
+    }
+    file_writer(str(tmp_path / "image.emd"), signal)
+    micrograph = read(tmp_path / "image.emd")
+    np.testing.assert_array_equal(micrograph.pixels, noise)
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(0.0005)
+
+
+@needs_rsciio
+@pytest.mark.parametrize("suffix", [".dm3", ".dm4", ".emd", ".ser"])
+@pytest.mark.parametrize("content", [b"this is text, not an image", bytes(300)])
+def test_damaged_files(
+    tmp_path: Path, suffix: str, content: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / f"bad{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"bad\{suffix}: "):
+        read(path)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("suffix", [".dm3", ".dm4", ".emd", ".ser"])
+def test_without_the_extra_the_install_line_comes_before_opening(
+    tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "rsciio", None)
+    path = tmp_path / f"image{suffix}"
+    path.write_bytes(b"not read")
+    with pytest.raises(MissingExtraError, match=r'pip install "nital\[em\]"') as caught:
+        read(path)
+    assert str(path) in str(caught.value)
