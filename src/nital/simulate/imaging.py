@@ -135,7 +135,25 @@ def _structure(rng: np.random.Generator, scene: Scene) -> Grey:
     image = greys[scene.phases] + _object_spread(rng, scene) * offsets[scene.objects]
     image = _edges(rng, image.astype(np.float32), scene)
     image = _relief(rng, image, scene)
-    return _lines(rng, image, scene)
+    image = _lines(rng, image, scene)
+    return _part_touching(rng, image, scene) if scene.target == "particles" else image
+
+
+def _part_touching(rng: np.random.Generator, image: Grey, scene: Scene) -> Grey:
+    """Draw a faint seam where touching particles would show no edge at all."""
+    labels = scene.objects
+    span = ndimage.maximum_filter(image, 3) - ndimage.minimum_filter(image, 3)
+    edge = _edge_pixels(labels)
+    outside = ndimage.minimum_filter(labels, 3) == 0
+    seams, rims = edge & ~outside, edge & outside
+    if not seams.any():
+        return image
+    wanted = 0.3 * float(np.median(span[rims])) if rims.any() else 0.1
+    if float(np.median(span[seams])) >= wanted:
+        return image
+    soft = ndimage.gaussian_filter(seams.astype(np.float32), float(rng.uniform(0.5, 1.3)))
+    depth = max(wanted, 0.05) * float(rng.uniform(1.0, 3.0)) * float(rng.choice([-1.0, -1.0, 1.0]))
+    return np.asarray(image + depth * soft / max(float(soft.max()), 1e-6), dtype=np.float32)
 
 
 def _textures(rng: np.random.Generator, image: Grey, scene: Scene, contrast: float) -> Grey:
@@ -150,7 +168,7 @@ def _textures(rng: np.random.Generator, image: Grey, scene: Scene, contrast: flo
                 amplitude *= 1.8 if scene.target == "layers" else 1.0
                 added = added + inside * amplitude * draw_texture(rng, shape, scene.target)
     n_objects = int(scene.objects.max())
-    if scene.target == "grains" and rng.random() < 0.3 and n_objects:
+    if scene.target == "grains" and rng.random() < 0.2 and n_objects:
         added = added + contrast * _grain_texture(rng, scene, n_objects)
     return np.asarray(image + added * (1 - 0.7 * scene.lines), dtype=np.float32)
 
@@ -163,6 +181,8 @@ def _object_spread(rng: np.random.Generator, scene: Scene) -> float:
         if not channelling and rng.random() < 0.4:
             return float(rng.uniform(0.0, 0.02))
         return float(rng.uniform(low, high))
+    if scene.target == "particles" and rng.random() < 0.25:
+        return float(rng.uniform(0.06, 0.22))
     return float(rng.uniform(0.0, 0.06) if rng.random() < 0.6 else 0.0)
 
 

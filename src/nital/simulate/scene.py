@@ -58,11 +58,13 @@ def random_field(
     """
     scales = (scale, scale) if isinstance(scale, int | float) else scale
     steps = [max(1, int(s / 3)) for s in scales]
-    small = tuple(-(-n // step) + 8 for n, step in zip(shape, steps, strict=True))
+    small = tuple(-(-n // step) + 2 for n, step in zip(shape, steps, strict=True))
     noise = rng.standard_normal(small, dtype=np.float32)
-    noise = ndimage.gaussian_filter(noise, [s / t for s, t in zip(scales, steps, strict=True)])
+    noise = ndimage.gaussian_filter(
+        noise, [s / t for s, t in zip(scales, steps, strict=True)], mode="wrap"
+    )
     if max(steps) > 1:
-        noise = ndimage.zoom(noise, steps, order=1)
+        noise = ndimage.zoom(noise, steps, order=1, mode="grid-wrap", grid_mode=True)
     top, left = (int(rng.integers(0, n - m + 1)) for n, m in zip(noise.shape, shape, strict=True))
     field = noise[top : top + shape[0], left : left + shape[1]]
     field = field - field.mean()

@@ -115,7 +115,7 @@ def train_compact(
         network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA_DECAY), use_buffers=True
     )
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
     )
     start = _resume(folder, network, average, optimizer)
     real = load_real_images(data) if data is not None else ()

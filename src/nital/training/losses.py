@@ -22,7 +22,7 @@ WEIGHTS = {
     "phase_score": 0.3,
     "target": 0.2,
 }
-MAX_PHASES = 6
+MAX_PHASES = 10
 
 
 def compute_losses(network: CompactNetwork, batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -74,7 +74,8 @@ def _dice(logits: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 
 def _prototype_loss(network: CompactNetwork, embedding: Tensor, phases: Tensor) -> Tensor:
     """Cross-entropy of every pixel against the mean embeddings of the image's own phases."""
-    one_hot = F.one_hot(phases.long(), MAX_PHASES + 1)[..., 1:].float()  # B, h, w, P
+    known = torch.where(phases > MAX_PHASES, 0, phases).long()
+    one_hot = F.one_hot(known, MAX_PHASES + 1)[..., 1:].float()  # B, h, w, P
     counts = one_hot.sum((1, 2))
     sums = torch.einsum("behw,bhwp->bpe", embedding, one_hot)
     means = sums / counts[..., None].clamp(min=1.0)
@@ -105,12 +106,13 @@ def _prompt_losses(
     parts: dict[str, list[Tensor]] = {
         k: [] for k in ("object", "object_score", "phase_prompt", "phase_score")
     }
+    coarse, fine, queries = embedding[:, :, ::2, ::2].split(1), mask_features.split(1), query.split(1)
     for b in range(len(embedding)):
         points, kinds = batch["points"][b], batch["point_labels"][b]
         here = batch["has_object"][b] > 0
         if here.any():
             logits, score = network.object_decoder(
-                mask_features[b : b + 1], query[b : b + 1], points[here], kinds[here],
+                fine[b], queries[b], points[here], kinds[here],
                 batch["boxes"][b][here], batch["windows"][b][here], size, unit,
             )
             truth = batch["masks"][b][here]
@@ -121,8 +123,8 @@ def _prompt_losses(
         usable = (asked > 0) & (kinds == 1).any(1)
         if usable.any() and (batch["phases"][b] > 0).any():
             logits, score = network.phase_decoder(
-                embedding[b : b + 1, :, ::2, ::2],
-                query[b : b + 1],
+                coarse[b],
+                queries[b],
                 points[usable][:, :1],
                 kinds[usable][:, :1],
                 size,

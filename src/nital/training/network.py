@@ -259,11 +259,11 @@ class ObjectDecoder(nn.Module):
 
         centre = 0.5 * (windows[:, :2] + windows[:, 2:])
         half = 0.5 * (windows[:, 2:] - windows[:, :2])
-        rows = unit_grid[None, :, None].expand(len(points), -1, len(unit_grid))
-        cols = unit_grid[None, None, :].expand(len(points), len(unit_grid), -1)
+        count, side = points.shape[0], unit_grid.shape[0]
+        rows = unit_grid[None, :, None].expand(count, side, side)
+        cols = unit_grid[None, None, :].expand(count, side, side)
         where = torch.stack([rows, cols], -1)  # N, G, G, 2 in the window's -1...1
         pixels = centre[:, None, None] + where * half[:, None, None] - 0.5
-        count, side = pixels.shape[0], pixels.shape[1]
         flat = pixels.reshape(count, side * side, 2)
         sampled_mask = sample_map(mask_features, flat, image_size)
 
@@ -274,7 +274,7 @@ class ObjectDecoder(nn.Module):
         reference, _ = mean_of_points(relative, weights_pos)
         box_centre = (0.5 * (boxes[:, :2] + boxes[:, 2:]) - centre) / half
         reference = torch.where(any_point > 0, reference, box_centre)
-        offsets = where.reshape(1 if count == 0 else count, side * side, 2) - reference[:, None]
+        offsets = where.reshape(count, side * side, 2) - reference[:, None]
         above = (flat + 0.5 >= boxes[:, None, :2]).all(-1)
         below = (flat + 0.5 < boxes[:, None, 2:]).all(-1)
         box_map = (above & below).to(points.dtype)[..., None] * has_box[:, None]

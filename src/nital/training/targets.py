@@ -91,7 +91,7 @@ def make_example(rng: np.random.Generator, sample: Sample) -> TrainingExample:
     weight[4] *= known
     if sample.uncertain:
         doubtful = np.isin(half, list(sample.uncertain))
-        weight[:3] *= np.where(doubtful, 0.3, 1.0)
+        weight *= np.where(doubtful, 0.0, 1.0)
 
     image = sample.image.astype(np.float32)
     image = (image - image.mean()) / max(float(image.std()), 1.0)
@@ -105,6 +105,7 @@ def make_example(rng: np.random.Generator, sample: Sample) -> TrainingExample:
         "dense_weight": weight,
         "phases": phases,
     }
+    boxes[list(sample.uncertain & set(range(1, count + 1)))] = 0
     example.update(_prompts(rng, sample, depth, boxes))
     return example
 
@@ -153,6 +154,8 @@ def _prompts(
                 continue
             row, col = candidates[int(rng.integers(len(candidates)))]
             label = int(labels[row, col])
+            if boxes[label, 2] == 0:
+                label = 0
         else:
             row, col = _point_inside(rng, labels, depth, boxes[label], label)
         points[k, 0] = row, col
