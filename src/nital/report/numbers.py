@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-__all__ = ["QUANTITY_LABELS", "UNIT_LABELS", "format_interval", "format_length"]
+__all__ = ["QUANTITY_LABELS", "display_unit", "format_interval", "format_length"]
 
 QUANTITY_LABELS = {
     "object_count": "Objects",
@@ -19,7 +19,7 @@ QUANTITY_LABELS = {
     "ecd_d90": "Diameter d90",
     "boundary_length_per_area": "Boundary length per area",
 }
-UNIT_LABELS = {
+_UNIT_LABELS = {
     "um": "µm",
     "um^2": "µm²",
     "mm^-2": "mm⁻²",
@@ -29,6 +29,18 @@ UNIT_LABELS = {
     "1": "",
 }
 _DIGITS_WITHOUT_INTERVAL = 4
+
+
+def display_unit(unit: str, value: float) -> tuple[str, float]:
+    """Return the unit to print a value of ``um``, ``px`` ... in, and the factor to get there.
+
+    Lengths below 0.1 um are printed in nm, areas below 0.01 um^2 in nm^2.
+    """
+    if unit == "um" and abs(value) < 0.1:
+        return "nm", 1e3
+    if unit == "um^2" and abs(value) < 0.01:
+        return "nm²", 1e6
+    return _UNIT_LABELS[unit], 1.0
 
 
 def format_interval(value: float, interval: Sequence[float] | None) -> tuple[str, str]:

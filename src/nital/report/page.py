@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import nital
 from nital.io import atomic_write
 from nital.metrology import Measurements
-from nital.report.numbers import QUANTITY_LABELS, UNIT_LABELS, format_interval, format_length
+from nital.report.numbers import QUANTITY_LABELS, display_unit, format_interval, format_length
 from nital.report.overlay import PHASE_COLOURS, draw_overlay, draw_picture
 from nital.report.plot import plot_sizes
 from nital.segmentation import Segmentation
@@ -146,11 +146,10 @@ def _anchor(name: str) -> str:
 def _overview(folder: Path) -> dict[str, Any]:
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     overall = {row["name"]: row for row in summary["quantities"] if row["phase"] is None}
-    diameter = overall.get("ecd_mean")
     text = "–"
-    if diameter is not None:
-        value, interval = format_interval(diameter["value"], diameter["ci95"])
-        text = f"{value} ({interval}) {UNIT_LABELS[diameter['unit']]}"
+    if "ecd_mean" in overall:
+        value, interval, unit = _printed(overall["ecd_mean"])
+        text = f"{value} ({interval}) {unit}"
     return {
         "anchor": _anchor(folder.name),
         "name": folder.name,
@@ -168,18 +167,24 @@ def _pixel_size(summary: dict[str, Any]) -> str:
     return "" if size is None else format_length(size["value"])
 
 
-def _quantity(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a quantity as it is printed; fractions in per cent."""
-    percent = row["name"] in ("coverage", "phase_fraction")
-    factor = 100.0 if percent else 1.0
+def _printed(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Value, interval and unit of a quantity as they are printed; fractions in per cent."""
+    unit, factor = display_unit(row["unit"], row["value"])
+    if row["name"] in ("coverage", "phase_fraction"):
+        unit, factor = "%", 100.0
     scaled = None if row["ci95"] is None else [limit * factor for limit in row["ci95"]]
     value, interval = format_interval(row["value"] * factor, scaled)
+    return str(row["value"]) if isinstance(row["value"], int) else value, interval, unit
+
+
+def _quantity(row: dict[str, Any]) -> dict[str, Any]:
+    value, interval, unit = _printed(row)
     label = QUANTITY_LABELS.get(row["name"], row["name"])
     return {
         "label": label if row["phase"] is None else f"{label}, phase {row['phase']}",
-        "value": str(row["value"]) if isinstance(row["value"], int) else value,
+        "value": value,
         "interval": interval,
-        "unit": "%" if percent else UNIT_LABELS[row["unit"]],
+        "unit": unit,
         "n": row["n"],
         "method": row["method"],
         "standard": row["standard"],

@@ -7,6 +7,7 @@ import io
 import numpy as np
 
 from nital.metrology import Measurements
+from nital.report.numbers import display_unit
 
 __all__ = ["plot_sizes"]
 
@@ -27,7 +28,10 @@ def plot_sizes(measurements: Measurements) -> str | None:
         return None
     import matplotlib as mpl
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
+    label, factor = display_unit(unit, float(np.median(sizes)))
+    sizes = sizes * factor
     low, high = float(sizes.min()), float(sizes.max())
     wide = high / low > _WIDE
     number = int(min(max(2 * len(sizes) ** (1 / 3), 6), 40))
@@ -41,7 +45,11 @@ def plot_sizes(measurements: Measurements) -> str | None:
             axes.axvline(float(np.quantile(sizes, percent / 100)), color="#b03a00", linewidth=1)
         if wide:
             axes.set_xscale("log")
-        axes.set_xlabel(f"Equivalent circle diameter ({'µm' if unit == 'um' else 'px'})")
+            axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlabel(f"Equivalent circle diameter ({label})")
         axes.set_ylabel("Objects")
         axes.spines[["top", "right"]].set_visible(False)
         stream = io.StringIO()
