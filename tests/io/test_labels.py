@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nital.errors import InputError
-from nital.io import read_labels
+from nital.io import read_labels, read_pixel_size
 
 LABELS = np.array([[0, 1, 1], [2, 2, 300]])
 
@@ -83,3 +83,14 @@ def test_jpeg_and_stacks_are_refused(tmp_path: Path) -> None:
             np.save(tmp_path / name, stack)
         with pytest.raises(InputError, match="holds several images"):
             read_labels(tmp_path / name)
+
+
+def test_the_scale_of_a_label_image(tmp_path: Path) -> None:
+    path = tmp_path / "labels.png"
+    Image.fromarray(LABELS.astype(np.uint16)).save(path)
+    assert read_pixel_size(path) == (None, ())
+    path.with_suffix(".toml").write_text('pixel_size = "250 nm"')
+    size, warnings = read_pixel_size(path)
+    assert size is not None
+    assert (size.value, size.source) == (0.25, "sidecar labels.toml")
+    assert warnings == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nital.io.labels import read_labels
-from nital.io.reader import IMAGE_SUFFIXES, read
+from nital.io.reader import IMAGE_SUFFIXES, read, read_pixel_size
 from nital.io.units import parse_pixel_size
 from nital.io.write import atomic_write, write_label_tiff
 
@@ -13,5 +13,6 @@ __all__ = [
     "parse_pixel_size",
     "read",
     "read_labels",
+    "read_pixel_size",
     "write_label_tiff",
 ]

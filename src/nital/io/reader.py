@@ -16,7 +16,7 @@ from nital.io.sidecars import read_own_sidecar, read_vendor_sidecars
 from nital.io.units import parse_pixel_size
 from nital.micrograph import Micrograph, PixelSize
 
-__all__ = ["IMAGE_SUFFIXES", "check_image_path", "decode", "read"]
+__all__ = ["IMAGE_SUFFIXES", "check_image_path", "decode", "read", "read_pixel_size"]
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 RASTER_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png")
@@ -55,12 +55,8 @@ def read(
     decoded = decode(path, page)
     grey, colour_warnings = to_grey(decoded.pixels, str(path))
     pixels, pixel_warnings = to_supported(grey, str(path))
-    height, width = pixels.shape
-    sidecars = (read_own_sidecar(path), *read_vendor_sidecars(path, (height, width)))
-    facts = (sidecars[0], *decoded.facts, *sidecars[1:])
-    candidates = [candidate for source in facts for candidate in source.candidates]
-    scale, scale_warnings = resolve_scale(candidates, given)
-    stated_warnings = [warning for source in facts for warning in source.warnings]
+    facts = _gather_facts(path, decoded)
+    scale, scale_warnings = _resolve(facts, given)
     microscope = next((source.microscope for source in facts if source.microscope), None)
     return Micrograph(
         pixels,
@@ -69,16 +65,52 @@ def read(
         path=path,
         sha256=_sha256(path),
         modality=next((source.modality for source in facts if source.modality), None),
-        data_bar_row=_stated_data_bar(facts, height) or find_data_bar(pixels),
-        warnings=(
-            *decoded.warnings,
-            *colour_warnings,
-            *pixel_warnings,
-            *(stated_warnings if given is None else ()),
-            *scale_warnings,
-        ),
+        data_bar_row=_stated_data_bar(facts, pixels.shape[0]) or find_data_bar(pixels),
+        warnings=(*decoded.warnings, *colour_warnings, *pixel_warnings, *scale_warnings),
         metadata=decoded.metadata | ({"microscope": microscope} if microscope else {}),
     )
+
+
+def read_pixel_size(path: str | Path) -> tuple[PixelSize | None, tuple[str, ...]]:
+    """Read only what a file, and the files beside it, say about the pixel size.
+
+    For label images, whose values :func:`nital.io.read_labels` returns.
+
+    Returns
+    -------
+    pixel size or ``None``, warnings
+
+    Raises
+    ------
+    InputError
+        As :func:`read` does.
+    """
+    path = Path(path)
+    check_image_path(path)
+    decoded = decode(path, None, as_stored=True)
+    if decoded.pixels.ndim < 2:
+        raise InputError(f"{path}: an array of shape {decoded.pixels.shape} is not an image")
+    scale, warnings = _resolve(_gather_facts(path, decoded), None)
+    return scale, tuple(warnings)
+
+
+def _gather_facts(path: Path, decoded: Decoded) -> tuple[Facts, ...]:
+    """All sources in falling order of authority: one's own sidecar, the file, makers' sidecars."""
+    height, width = decoded.pixels.shape[:2]
+    return (
+        read_own_sidecar(path),
+        *decoded.facts,
+        *read_vendor_sidecars(path, (height, width)),
+    )
+
+
+def _resolve(facts: Iterable[Facts], given: PixelSize | None) -> tuple[PixelSize | None, list[str]]:
+    """Pixel size and warnings; a size that the user gave settles all doubts about the others."""
+    sources = tuple(facts)
+    candidates = [candidate for source in sources for candidate in source.candidates]
+    scale, warnings = resolve_scale(candidates, given)
+    stated = [warning for source in sources for warning in source.warnings]
+    return scale, warnings if given is not None else stated + warnings
 
 
 def _stated_data_bar(facts: Iterable[Facts], height: int) -> int | None:
