@@ -169,13 +169,10 @@ def _is_complete(
         return False
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        recorded = (summary["nital"], summary["request"], summary["image"]["sha256"])
+    except (OSError, ValueError, LookupError, TypeError):
         return False
-    return bool(
-        summary.get("nital") == nital.__version__
-        and summary.get("request") == request
-        and summary["image"]["sha256"] == _sha256(path)
-    )
+    return recorded == (nital.__version__, request, _sha256(path))
 
 
 def _sha256(path: Path) -> str:
