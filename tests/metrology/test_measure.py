@@ -205,6 +205,14 @@ def test_labels_with_their_micrograph():
     assert table["phase"].tolist() == [1]
 
 
+def test_a_mask_that_was_not_numbered_is_pointed_out():
+    mask = (squares() > 0).astype(np.int32)
+    warned = measure_labels(mask, target="particles").summary["warnings"]
+    assert any("number its objects" in warning for warning in warned)
+    whole = measure_labels(np.ones((5, 5), dtype=np.int32), target="grains").summary["warnings"]
+    assert not any("number its objects" in warning for warning in whole)
+
+
 @pytest.mark.parametrize(
     ("labels", "word"),
     [

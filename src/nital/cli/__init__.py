@@ -27,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 all done; 1 some inputs failed, each named, the others finished; "
     "2 bad usage; 130 stopped by Ctrl-C.",
@@ -58,13 +58,14 @@ def nital_command(
 ) -> None:
     """Turn micrographs into labelled objects, phases and numbers that can be published.
 
-    Start with [bold]nital segment IMAGE --out results[/bold], then open results/report.html.
+    Start with **nital segment IMAGE --out results**, then open results/report.html.
     """
 
 
 @app.command(
-    epilog="Examples: nital segment steel.tif --out results · "
-    "nital segment series/ --out results --target grains --jobs 2 · "
+    epilog="Examples:\n\n"
+    "nital segment steel.tif --out results\n\n"
+    "nital segment series/ --out results --target grains --jobs 2\n\n"
     "nital segment 'series/**/*.tif' --out results --pixel-size 12.5nm --resume"
 )
 def segment(
@@ -131,7 +132,8 @@ def segment(
 
 
 @app.command(
-    epilog="Examples: nital measure labels.tif --pixel-size 0.5um --target particles --out sizes · "
+    epilog="Examples:\n\n"
+    "nital measure labels.tif --pixel-size 0.5um --target particles --out sizes\n\n"
     "nital measure 'masks/*.png' --target grains --out sizes"
 )
 def measure(
@@ -167,7 +169,7 @@ def measure(
     )
 
 
-@app.command(epilog="Example: nital info steel.tif --json")
+@app.command(epilog="Examples:\n\nnital info steel.tif\n\nnital info *.tif --json")
 def info(
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="Image files.", show_default=False)

@@ -78,6 +78,7 @@ def measure_labels(
     micrograph: Micrograph | None = None,
     path: Path | None = None,
     sha256: str | None = None,
+    warnings: tuple[str, ...] = (),
 ) -> Measurements:
     """Measure a label image made by any tool.
 
@@ -94,8 +95,9 @@ def measure_labels(
         (H, W) uint8 phase of each pixel.
     micrograph
         The image behind the labels, for ``mean_intensity`` and the data bar.
-    path, sha256
-        File of the labels and the hash of its bytes, for the record.
+    path, sha256, warnings
+        File of the labels, the hash of its bytes, and what a user should know about how it was
+        read, for the record.
 
     Raises
     ------
@@ -128,7 +130,12 @@ def measure_labels(
         "model": {"name": "label image", "sha256": None},
         "parameters": {},
     }
-    return _measured(field, pixel_size, summary, ())
+    if field.count == 1 and _is_in_pieces(field.labels):
+        warnings += (
+            "there is only one label, in several pieces: if this is a mask, number its objects "
+            "before measuring",
+        )
+    return _measured(field, pixel_size, summary, warnings)
 
 
 def _measured(
@@ -191,6 +198,12 @@ def _check_labels(labels: NDArray[np.integer[Any]], name: str) -> None:
         )
     if int(labels.min()) < 0 or int(labels.max()) >= 2**31:
         raise InputError(f"{name}: labels must lie between 0 and 2147483647; renumber them")
+
+
+def _is_in_pieces(labels: NDArray[np.int32]) -> bool:
+    from scipy import ndimage
+
+    return bool(ndimage.label(labels, np.ones((3, 3)))[1] > 1)
 
 
 def _default_phases(labels: NDArray[np.integer[Any]], target: Target) -> NDArray[np.uint8]:

@@ -124,34 +124,25 @@ class MeasureJob:
         request = self.request()
         if self.resume and _is_complete(item.path, folder, fragment, TABLE_FILES, request):
             return "unchanged", "result is there already"
-        from nital.io import read_labels
+        from nital.io import read_labels, read_pixel_size
         from nital.metrology import measure_labels
         from nital.report import write_tables
         from nital.report.page import write_fragment
 
         labels = read_labels(item.path)
-        pixel_size = self.pixel_size or _stated_pixel_size(item.path)
+        given = self.pixel_size
+        pixel_size, warnings = (given, ()) if given else read_pixel_size(item.path)
         measurements = measure_labels(
             labels,
             target=self.target,
             pixel_size=pixel_size,
             path=item.path,
             sha256=_sha256(item.path),
+            warnings=warnings,
         )
         write_tables(measurements, folder, {"request": request})
         write_fragment(fragment, item.folder, measurements, None, 0)
         return "done", _found(measurements.summary)
-
-
-def _stated_pixel_size(path: Path) -> PixelSize | None:
-    """Return the pixel size that the file of a label image, or its sidecar, states."""
-    from nital.io.reader import decode
-    from nital.io.scale import resolve_scale
-    from nital.io.sidecars import read_own_sidecar
-
-    sources = (read_own_sidecar(path), *decode(path, None).facts)
-    candidates = [candidate for source in sources for candidate in source.candidates]
-    return resolve_scale(candidates, None)[0]
 
 
 def _found(summary: dict[str, Any]) -> str:
