@@ -125,6 +125,18 @@ def test_splits_and_limits_are_noted(particle_set: Path, phase_set: Path) -> Non
     assert "nbs2: 1 of 3 images (--limit)" in notes
 
 
+def test_difficulty_classes_have_lines_of_their_own(layer_set: Path) -> None:
+    for kind in ("images", "labels"):
+        (layer_set / kind / "b.png").write_bytes((layer_set / kind / "a.png").read_bytes())
+    with (layer_set / "dataset.toml").open("a", encoding="utf-8") as settings:
+        settings.write("[difficulty]\na = 1\nb = 3\n")
+    (table,) = set_tables(bench(layer_set))
+    names = [line.method for line in table.lines]
+    assert names[:3] == ["otsu", "otsu, difficulty 1", "otsu, difficulty 3"]
+    assert [line.count for line in table.lines[:3]] == [2, 1, 1]
+    assert table.best("iou_mean") in ("otsu", "watershed")
+
+
 @pytest.mark.slow
 def test_processes_give_the_same_rows(phase_set: Path) -> None:
     def scores(done: Bench) -> list[dict[str, float]]:

@@ -74,13 +74,6 @@ def test_all_eight_numbers_of_a_perfect_answer() -> None:
     assert len(scores) == 8
 
 
-def test_means_by_difficulty() -> None:
-    table = samiam.mean_by_difficulty([{"a": 1.0}, {"a": 0.0}, {"a": 0.5}], [3, 1, 1])
-    assert table == {1: {"a": 0.25}, 3: {"a": 1.0}}
-    with pytest.raises(InputError, match="difficulty"):
-        samiam.mean_by_difficulty([{"a": 1.0}], [])
-
-
 def test_bad_masks_are_refused() -> None:
     with pytest.raises(InputError, match="must have pixels"):
         samiam.score_masks([strip()], [strip((0, 5))])

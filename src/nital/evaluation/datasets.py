@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -83,7 +83,7 @@ class Dataset:
     hard
         Names of classes that experts find hard (weight 1 against 10 in SAM-I-Am's metrics).
     difficulty
-        SAM-I-Am's class 1...3 by image name.
+        SAM-I-Am's class, 1 easy to 3 hard, by image name without suffix.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Dataset:
     partial: bool = False
     binary: bool = False
     hard: frozenset[str] = frozenset()
-    difficulty: tuple[tuple[str, int], ...] = ()
+    difficulty: dict[str, int] = field(default_factory=dict)
 
     @property
     def target(self) -> Target:
@@ -109,6 +109,10 @@ class Dataset:
         """Number of declared classes, for tasks that need it; class 0 is not one of them."""
         needs = self.task in ("layers", "phases", "semantic")
         return sum(value > 0 for value in self.classes) if needs else None
+
+    def difficulty_of(self, sample: Sample) -> int | None:
+        """Difficulty class of one image, where it is stated."""
+        return self.difficulty.get(sample.name)
 
     @property
     def unlabelled_class(self) -> int | None:
@@ -281,7 +285,7 @@ def read_dataset(folder: str | Path) -> Dataset:
         partial=bool(facts.get("partial", "not labelled" in background)),
         binary=not facts,
         hard=frozenset(map(str, facts.get("hard", []))),
-        difficulty=tuple((str(k), int(v)) for k, v in facts.get("difficulty", {}).items()),
+        difficulty=_difficulty(facts, settings),
     )
 
 
@@ -296,6 +300,13 @@ def _classes(facts: dict[str, Any], settings: Path, task: str) -> dict[int, str]
     if not declared and task in ("layers", "phases", "semantic"):
         raise InputError(f"{settings}: names no classes; list label values under [classes]")
     return dict(sorted((int(value), name) for value, name in declared.items()))
+
+
+def _difficulty(facts: dict[str, Any], settings: Path) -> dict[str, int]:
+    stated = facts.get("difficulty", {})
+    if not all(isinstance(level, int) and level > 0 for level in stated.values()):
+        raise InputError(f"{settings}: [difficulty] must give 1, 2 or 3 by image; correct it")
+    return {name: int(level) for name, level in stated.items()}
 
 
 def _number(facts: dict[str, Any], key: str, settings: Path) -> float | None:

@@ -22,7 +22,6 @@ __all__ = [
     "MaskScores",
     "boundary_mask",
     "masks_of",
-    "mean_by_difficulty",
     "score_masks",
     "score_material_masks",
 ]
@@ -151,16 +150,3 @@ def score_material_masks(
         scores[f"{name}_precision"] = result.precision
         scores[f"{name}_fpr"] = result.false_positive_rate
     return scores
-
-
-def mean_by_difficulty(
-    scores: Sequence[dict[str, float]], difficulties: Sequence[int]
-) -> dict[int, dict[str, float]]:
-    """Means over the images of each difficulty class (1 easy ... 3 hard in the paper), rising."""
-    if len(scores) != len(difficulties):
-        raise InputError(f"{len(scores)} images but {len(difficulties)} difficulty classes")
-    table: dict[int, dict[str, float]] = {}
-    for difficulty in sorted(set(difficulties)):
-        group = [s for s, d in zip(scores, difficulties, strict=True) if d == difficulty]
-        table[difficulty] = {n: float(np.mean([s[n] for s in group])) for n in group[0]}
-    return table

@@ -77,7 +77,8 @@ class SetTable:
     columns
         Metrics shown.
     lines
-        Our methods, in the order asked for.
+        Our methods, in the order asked for; where the set states difficulties, each followed by
+        its means over the images of each class (SAM-I-Am, section 4.1).
     published
         Figures of others on this set.
     results
@@ -102,7 +103,8 @@ class SetTable:
 
     def best(self, metric: str) -> str | None:
         """Name of our best method, ``None`` where there is no contest."""
-        known = [line for line in self.lines if metric in line.means]
+        whole = [line for line in self.lines if ", difficulty " not in line.method]
+        known = [line for line in whole if metric in line.means]
         if len(known) < 2:
             return None
         lowest = is_error(metric) or metric in LOWER_IS_BETTER
@@ -124,22 +126,28 @@ def _set_table(results: Sequence[Result]) -> SetTable:
     lines = []
     for name in methods:
         own = [result for result in results if result.work.method.name == name]
-        done = [result for result in own if result.failure is None]
-        lines.append(
-            Line(
-                method=name,
-                means=summarise([result.row for result in done]),
-                seconds=standard.median(r.seconds for r in done) if done else 0.0,
-                peak_mb=max((result.peak_mb for result in done), default=0.0),
-                count=len(done),
-                wanted=len(own),
-            )
-        )
+        lines.append(_line(name, own))
+        for level in sorted(set(dataset.difficulty.values())):
+            group = [r for r in own if dataset.difficulty_of(r.work.sample) == level]
+            if group:
+                lines.append(_line(f"{name}, difficulty {level}", group))
     found = {metric for line in lines for metric in line.means}
     columns = tuple(metric for metric in SHOWN[dataset.task] if metric in found)
     names = (dataset.name, dataset.folder.resolve().name)
     theirs = tuple(entry for entry in published() if entry.is_about(*names))
     return SetTable(dataset, columns, tuple(lines), theirs, tuple(results))
+
+
+def _line(name: str, results: Sequence[Result]) -> Line:
+    done = [result for result in results if result.failure is None]
+    return Line(
+        method=name,
+        means=summarise([result.row for result in done]),
+        seconds=standard.median(r.seconds for r in done) if done else 0.0,
+        peak_mb=max((result.peak_mb for result in done), default=0.0),
+        count=len(done),
+        wanted=len(results),
+    )
 
 
 def as_markdown(bench: Bench, about: About) -> str:
