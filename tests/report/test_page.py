@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nital.report.page import picture_side, write_fragment, write_report
-from nital.report.plot import plot_sizes
+from nital.report.plot import histogram_layout
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -103,23 +103,39 @@ def test_a_report_of_many_images_has_smaller_pictures():
     assert 320 <= picture_side(1000) < picture_side(100) < 1600
 
 
-def test_the_plot_is_the_same_each_time_and_needs_enough_objects(wrap, voronoi):
-    many = wrap(voronoi(60, (90, 120))).measure()
-    assert plot_sizes(many) == plot_sizes(many)
-    assert plot_sizes(many).startswith("<svg")
-    few = wrap(voronoi(9, (90, 120))).measure()
-    assert plot_sizes(few) is None
+def test_the_plot_needs_enough_objects(wrap, voronoi):
+    assert histogram_layout(wrap(voronoi(60, (90, 120))).measure()) is not None
+    assert histogram_layout(wrap(voronoi(9, (90, 120))).measure()) is None
+
+
+def test_bars_fill_the_plot_and_stand_on_its_base(wrap, voronoi):
+    plot = histogram_layout(wrap(voronoi(90, (120, 120))).measure())
+    assert min(y for _, y, _, _ in plot["bars"]) == plot["top"]
+    for x, y, width, height in plot["bars"]:
+        assert plot["left"] <= x < x + width <= plot["right"]
+        assert y + height == pytest.approx(plot["base"])
+    assert plot["marks"] == sorted(plot["marks"])
 
 
 def test_objects_of_one_size_can_be_plotted(wrap):
     labels = np.zeros((20, 60), dtype=np.int32)
     labels[10, 5:55:5] = np.arange(1, 11)
-    assert "svg" in plot_sizes(wrap(labels).measure())
+    assert len(histogram_layout(wrap(labels).measure())["bars"]) == 1
 
 
-def test_a_wide_range_of_sizes_has_a_logarithmic_axis(wrap):
+@pytest.mark.parametrize(
+    ("sides", "scale", "expected"),
+    [
+        ((1, 2, 4, 8, 16, 32, 64, 128), None, ["2", "5", "10", "20", "50", "100"]),
+        ((10, 11, 12, 13, 14, 15, 16, 17), 0.001, ["12", "14", "16", "18"]),
+    ],
+)
+def test_ticks_are_round_numbers(wrap, sides, scale, expected):
     labels = np.zeros((300, 900), dtype=np.int32)
-    for label, side in enumerate((1, 2, 4, 8, 16, 32, 64, 128), start=1):
-        labels[5 : 5 + side, 2 * side : 3 * side] = label
-    text = plot_sizes(wrap(labels).measure())
-    assert all(f">{tick}<" in text for tick in (2, 5, 10, 20, 50, 100))
+    left = 5
+    for label, side in enumerate(sides, start=1):
+        labels[5 : 5 + side, left : left + side] = label
+        left += side + 1
+    plot = histogram_layout(wrap(labels, scale=scale).measure())
+    assert [text for _, text in plot["ticks"]] == expected
+    assert ("nm" in plot["label"]) == (scale is not None)

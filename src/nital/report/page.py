@@ -20,11 +20,12 @@ from nital.io import atomic_write
 from nital.metrology import Measurements
 from nital.report.numbers import QUANTITY_LABELS, display_unit, format_interval, format_length
 from nital.report.overlay import PHASE_COLOURS, draw_overlay, draw_picture
-from nital.report.plot import plot_sizes
+from nital.report.plot import histogram_layout
 from nital.segmentation import Segmentation
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 __all__ = ["picture_side", "write_fragment", "write_report"]
 
@@ -65,25 +66,22 @@ def write_fragment(
         (str(entry.get("action", "")), str(entry.get("reason", "")))
         for entry in (segmentation.boost_log if segmentation else ())
     )
-    text = (
-        _templates()
-        .get_template("image.html.j2")
-        .render(
-            anchor=_anchor(name),
-            name=name,
-            image=summary["image"],
-            target=summary["target"],
-            warnings=summary["warnings"],
-            model=summary["model"],
-            version=summary["nital"],
-            pixel_size=_pixel_size(summary),
-            parameters=[(key, json.dumps(value)) for key, value in summary["parameters"].items()],
-            quantities=[_quantity(row) for row in summary["quantities"]],
-            pictures=None if segmentation is None else _pictures(segmentation, side),
-            plot=plot_sizes(measurements),
-            boost=[(*key, count) for key, count in sorted(boost.items())],
-            boost_total=boost.total(),
-        )
+    templates = _templates()
+    text = templates.get_template("image.html.j2").render(
+        anchor=_anchor(name),
+        name=name,
+        image=summary["image"],
+        target=summary["target"],
+        warnings=summary["warnings"],
+        model=summary["model"],
+        version=summary["nital"],
+        pixel_size=_pixel_size(summary),
+        parameters=[(key, json.dumps(value)) for key, value in summary["parameters"].items()],
+        quantities=[_quantity(row) for row in summary["quantities"]],
+        pictures=None if segmentation is None else _pictures(segmentation, side),
+        plot=_plot(templates, measurements),
+        boost=[(*key, count) for key, count in sorted(boost.items())],
+        boost_total=boost.total(),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
@@ -137,6 +135,15 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
+
+
+def _plot(templates: Environment, measurements: Measurements) -> Markup | None:
+    from markupsafe import Markup
+
+    layout = histogram_layout(measurements)
+    if layout is None:
+        return None
+    return Markup(templates.get_template("sizes.svg.j2").render(**layout))
 
 
 def _anchor(name: str) -> str:

@@ -99,7 +99,7 @@ def _write_csv(path: Path, table: pd.DataFrame) -> None:
 def _write_png(path: Path, picture: NDArray[np.uint8]) -> None:
     from PIL import Image
 
-    Image.fromarray(picture).save(path, format="PNG", compress_level=3)
+    Image.fromarray(picture).save(path, format="PNG", compress_level=1)
 
 
 def _write_folder(folder: Path, write: Callable[[Path], None]) -> Path:
