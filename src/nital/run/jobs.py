@@ -87,8 +87,8 @@ class SegmentJob:
 
         measurements = measure(segmentation)
         overlay = draw_overlay(segmentation)
-        write_result(segmentation, measurements, overlay, folder, {"request": request})
         write_fragment(fragment, item.folder, measurements, segmentation, self.picture_side)
+        write_result(segmentation, measurements, overlay, folder, {"request": request})
         return "done", _found(measurements.summary)
 
 
@@ -140,8 +140,8 @@ class MeasureJob:
             sha256=_sha256(item.path),
             warnings=warnings,
         )
-        write_tables(measurements, folder, {"request": request})
         write_fragment(fragment, item.folder, measurements, None, 0)
+        write_tables(measurements, folder, {"request": request})
         return "done", _found(measurements.summary)
 
 
