@@ -16,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from nital.errors import NitalError, UsageError
 from nital.run import Listener, Outcome, Record, execute
@@ -85,7 +86,7 @@ class Display:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description:<24.24}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -113,7 +114,7 @@ class Display:
     def advance(self, stage: str, fraction: float) -> None:
         """Show the stage of the current image and the fraction of it that is done."""
         if self._console.is_terminal:
-            done = self._finished + min(max(fraction, 0.0), 1.0)
+            done = self._finished + min(max(fraction, 0.0), 0.99)
             self._bar.update(self._bar.task_ids[0], completed=done, description=stage)
 
     def show(self, outcome: Outcome) -> None:
@@ -131,8 +132,8 @@ class Display:
 
     def print(self, text: str) -> None:
         """Print one line above the bar."""
-        self._console.print(text, markup=False)
+        self._console.print(Text(text))
 
     def print_error(self, sentence: str) -> None:
         """Print what is wrong with one input."""
-        self._console.print(f"error: {sentence}", style="red", markup=False)
+        self._console.print(Text(f"error: {sentence}", style="red"))
