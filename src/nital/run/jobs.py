@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from dataclasses import dataclass
@@ -53,13 +54,12 @@ class SegmentJob:
 
     def request(self) -> dict[str, Any]:
         """Return what was asked for, as recorded in ``summary.json`` and compared on resume."""
-        model = Path(self.model)
         return {
             "command": "segment",
             "target": self.target,
             "phases": self.phases,
             "model": self.model,
-            "model_file_sha256": _sha256(model) if model.is_file() else None,
+            "model_file_sha256": _model_file_sha256(Path(self.model)),
             "boost": self.boost,
             "pixel_size_um": None if self.pixel_size is None else self.pixel_size.value,
         }
@@ -164,6 +164,19 @@ def _is_complete(
     except (OSError, ValueError, LookupError, TypeError):
         return False
     return recorded == (nital.__version__, request, _sha256(path))
+
+
+def _model_file_sha256(path: Path) -> str | None:
+    """Hash a model given as a file, once for a run and not once for each image."""
+    if not path.is_file():
+        return None
+    state = path.stat()
+    return _sha256_of_state(path, state.st_size, state.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)
+def _sha256_of_state(path: Path, size: int, modified: int) -> str:
+    return _sha256(path)
 
 
 def _sha256(path: Path) -> str:
