@@ -22,12 +22,12 @@ def invoke(*arguments):
 def test_help_names_the_commands():
     result = invoke("--help")
     assert result.exit_code == 0
-    for command in ("segment", "measure", "info"):
+    for command in ("segment", "measure", "bench", "info"):
         assert command in result.output
     assert "Exit status" in result.output
 
 
-@pytest.mark.parametrize("command", ["segment", "measure", "info"])
+@pytest.mark.parametrize("command", ["segment", "measure", "bench", "info"])
 def test_each_command_explains_itself_with_examples(command):
     result = invoke(command, "--help")
     assert result.exit_code == 0

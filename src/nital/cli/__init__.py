@@ -1,24 +1,20 @@
-"""The command line: ``nital segment``, ``nital measure``, ``nital info``.
+"""The command line: one file per command, put together here.
 
-Nothing but typer is imported here, so that help and mistyped options are answered at once.
+Nothing but typer is imported at the top of any of them, so that help and mistyped options are
+answered at once.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
 
-from nital.cli.options import (
-    Jobs,
-    Out,
-    Overwrite,
-    PixelSizeText,
-    Resume,
-    SegmentTarget,
-    Target,
-)
+from nital.cli.bench import BENCH_EPILOG
+from nital.cli.bench import bench as bench_datasets
+from nital.cli.measure import MEASURE_EPILOG, measure_labels
+from nital.cli.segment import SEGMENT_EPILOG, segment_images
 
 __all__ = ["app", "main"]
 
@@ -62,115 +58,7 @@ def nital_command(
     """
 
 
-@app.command(
-    epilog="Examples:\n\n"
-    "nital segment steel.tif --out results\n\n"
-    "nital segment series/ --out results --target grains --jobs 2\n\n"
-    "nital segment 'series/**/*.tif' --out results --pixel-size 12.5nm --resume"
-)
-def segment(
-    images: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="IMAGE|FOLDER|GLOB...",
-            help="Images; a folder stands for the images directly in it; a pattern in quotes, "
-            "such as 'data/**/*.tif', reaches into subfolders.",
-            show_default=False,
-        ),
-    ],
-    out: Out,
-    target: Annotated[
-        SegmentTarget,
-        typer.Option(
-            help="What to look for. auto decides from the image and says why in the report."
-        ),
-    ] = SegmentTarget.auto,
-    phases: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=255,
-            metavar="N",
-            help="Number of phases or materials, matrix included; estimated when left out.",
-            show_default=False,
-        ),
-    ] = None,
-    model: Annotated[
-        str,
-        typer.Option(help="A model by name, or a model file. compact needs no network."),
-    ] = "compact",
-    pixel_size: PixelSizeText = None,
-    no_boost: Annotated[
-        bool,
-        typer.Option("--no-boost", help="Keep the raw masks, for comparison."),
-    ] = False,
-    jobs: Jobs = 1,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-) -> None:
-    """Find the grains, phases, particles or layers in micrographs and measure them.
-
-    Each image gets a folder with labels.tif, phases.tif, confidence.tif, objects.csv,
-    summary.json and overlay.png; report.html shows them all.
-    """
-    from nital.cli.segment import segment_command
-
-    raise typer.Exit(
-        segment_command(
-            images,
-            out,
-            target=target.value,
-            phases=phases,
-            model=model,
-            pixel_size=pixel_size,
-            boost=not no_boost,
-            jobs=jobs,
-            resume=resume,
-            overwrite=overwrite,
-        )
-    )
-
-
-@app.command(
-    epilog="Examples:\n\n"
-    "nital measure labels.tif --pixel-size 0.5um --target particles --out sizes\n\n"
-    "nital measure 'masks/*.png' --target grains --out sizes"
-)
-def measure(
-    labels: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="LABELS...",
-            help="Label images of any tool: 0 is background, each object has its own number. "
-            "Folders and patterns as in nital segment.",
-            show_default=False,
-        ),
-    ],
-    out: Out,
-    target: Annotated[Target, typer.Option(help="What the labels are.", show_default=False)],
-    pixel_size: PixelSizeText = None,
-    jobs: Jobs = 1,
-    resume: Resume = False,
-    overwrite: Overwrite = False,
-) -> None:
-    """Measure label images, Nital's or another tool's, with the same tables as nital segment."""
-    from nital.cli.measure import measure_command
-
-    raise typer.Exit(
-        measure_command(
-            labels,
-            out,
-            target=cast(Any, target.value),
-            pixel_size=pixel_size,
-            jobs=jobs,
-            resume=resume,
-            overwrite=overwrite,
-        )
-    )
-
-
-@app.command(epilog="Examples:\n\nnital info steel.tif\n\nnital info *.tif --json")
-def info(
+def show_info(
     images: Annotated[
         list[Path], typer.Argument(metavar="IMAGE...", help="Image files.", show_default=False)
     ],
@@ -180,3 +68,11 @@ def info(
     from nital.cli.info import info_command
 
     raise typer.Exit(info_command(images, as_json))
+
+
+INFO_EPILOG = "Examples:\n\nnital info steel.tif\n\nnital info *.tif --json"
+
+app.command("segment", epilog=SEGMENT_EPILOG)(segment_images)
+app.command("measure", epilog=MEASURE_EPILOG)(measure_labels)
+app.command("bench", epilog=BENCH_EPILOG)(bench_datasets)
+app.command("info", epilog=INFO_EPILOG)(show_info)

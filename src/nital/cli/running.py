@@ -31,7 +31,6 @@ def run_and_show(
     arguments: Sequence[str],
     out: Path,
     make_job: Callable[[int], Job],
-    *,
     jobs: int,
     resume: bool,
     overwrite: bool,

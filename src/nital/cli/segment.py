@@ -2,42 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from nital.cli.running import run_and_show
-from nital.io import parse_pixel_size
-from nital.report.page import picture_side
-from nital.run import SegmentJob
+import typer
 
-__all__ = ["segment_command"]
+from nital.cli.options import Jobs, Out, Overwrite, PixelSizeText, Resume, SegmentTarget
+
+if TYPE_CHECKING:
+    from nital.run import SegmentJob
+
+__all__ = ["SEGMENT_EPILOG", "segment_images"]
+
+SEGMENT_EPILOG = (
+    "Examples:\n\n"
+    "nital segment steel.tif --out results\n\n"
+    "nital segment series/ --out results --target grains --jobs 2\n\n"
+    "nital segment 'series/**/*.tif' --out results --pixel-size 12.5nm --resume"
+)
 
 
-def segment_command(
-    images: Sequence[str],
-    out: Path,
-    *,
-    target: str,
-    phases: int | None,
-    model: str,
-    pixel_size: str | None,
-    boost: bool,
-    jobs: int,
-    resume: bool,
-    overwrite: bool,
-) -> int:
-    """Segment and measure all images; return the exit status."""
+def segment_images(
+    images: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IMAGE|FOLDER|GLOB...",
+            help="Images; a folder stands for the images directly in it; a pattern in quotes, "
+            "such as 'data/**/*.tif', reaches into subfolders.",
+            show_default=False,
+        ),
+    ],
+    out: Out,
+    target: Annotated[
+        SegmentTarget,
+        typer.Option(
+            help="What to look for. auto decides from the image and says why in the report."
+        ),
+    ] = SegmentTarget.auto,
+    phases: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=255,
+            metavar="N",
+            help="Number of phases or materials, matrix included; estimated when left out.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="A model by name, or the folder or file of one. compact needs no network.",
+        ),
+    ] = "compact",
+    pixel_size: PixelSizeText = None,
+    no_boost: Annotated[
+        bool,
+        typer.Option("--no-boost", help="Keep the raw masks, for comparison."),
+    ] = False,
+    jobs: Jobs = 1,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+) -> None:
+    """Find the grains, phases, particles or layers in micrographs and measure them.
+
+    Each image gets a folder with labels.tif, phases.tif, confidence.tif, objects.csv,
+    summary.json and overlay.png; report.html shows them all.
+    """
 
     def make_job(count: int) -> SegmentJob:
+        from nital.errors import ModelError, UsageError
+        from nital.io import parse_pixel_size
+        from nital.models import load_model
+        from nital.report.page import picture_side
+        from nital.run import SegmentJob
+
+        try:
+            sha256 = load_model(model).sha256
+        except ModelError as error:
+            raise UsageError(f"--model: {error}") from error
         return SegmentJob(
             out=out,
-            target=target,
+            target=target.value,
             phases=phases,
             model=model,
-            boost=boost,
+            model_sha256=sha256,
+            boost=not no_boost,
             pixel_size=None if pixel_size is None else parse_pixel_size(pixel_size),
             resume=resume,
             picture_side=picture_side(count),
         )
 
-    return run_and_show(images, out, make_job, jobs=jobs, resume=resume, overwrite=overwrite)
+    from nital.cli.running import run_and_show
+
+    raise typer.Exit(run_and_show(images, out, make_job, jobs, resume, overwrite))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from dataclasses import dataclass
@@ -35,6 +34,8 @@ class SegmentJob:
         The folder of the run.
     target, phases, model, boost
         As in :func:`nital.segment`.
+    model_sha256
+        Hash of the model's weights, so that a run with others does not resume.
     pixel_size
         Overrides what the file says; ``None`` to take that.
     resume
@@ -47,6 +48,7 @@ class SegmentJob:
     target: str = "auto"
     phases: int | None = None
     model: str = "compact"
+    model_sha256: str | None = None
     boost: bool = True
     pixel_size: PixelSize | None = None
     resume: bool = False
@@ -59,7 +61,7 @@ class SegmentJob:
             "target": self.target,
             "phases": self.phases,
             "model": self.model,
-            "model_file_sha256": _model_file_sha256(Path(self.model)),
+            "model_sha256": self.model_sha256,
             "boost": self.boost,
             "pixel_size_um": None if self.pixel_size is None else self.pixel_size.value,
         }
@@ -164,19 +166,6 @@ def _is_complete(
     except (OSError, ValueError, LookupError, TypeError):
         return False
     return recorded == (nital.__version__, request, _sha256(path))
-
-
-def _model_file_sha256(path: Path) -> str | None:
-    """Hash a model given as a file, once for a run and not once for each image."""
-    if not path.is_file():
-        return None
-    state = path.stat()
-    return _sha256_of_state(path, state.st_size, state.st_mtime_ns)
-
-
-@functools.lru_cache(maxsize=4)
-def _sha256_of_state(path: Path, size: int, modified: int) -> str:
-    return _sha256(path)
 
 
 def _sha256(path: Path) -> str:
