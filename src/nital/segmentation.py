@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nital.errors import UsageError
 from nital.micrograph import Micrograph
 
 if TYPE_CHECKING:
     from nital.metrology import Measurements
 
-__all__ = ["ModelInfo", "SegmentOptions", "Segmentation", "Target", "segment"]
+__all__ = ["TARGETS", "ModelInfo", "SegmentOptions", "Segmentation", "Target", "segment"]
 
 Target = Literal["grains", "phases", "particles", "layers"]
+TARGETS: tuple[Target, ...] = get_args(Target)
+MAX_PHASES = 8
+
+Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,16 @@ class SegmentOptions:
     phases: int | None = None
     model: str = "compact"
     boost: bool = True
+
+    def __post_init__(self) -> None:
+        if self.target not in (*TARGETS, "auto"):
+            raise UsageError(f"target must be auto or one of {', '.join(TARGETS)}, not {self.target!r}")
+        if self.phases is not None and not 1 <= self.phases <= MAX_PHASES:
+            raise UsageError(f"the number of phases must be 1 to {MAX_PHASES}, not {self.phases}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for ``summary.json``."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,47 @@ class Segmentation:
         return save_result(self, Path(folder))
 
 
-def segment(micrograph: Micrograph, target: str = "auto", **options: Any) -> Segmentation:
-    """Segment one micrograph (being written: see ``SegmentOptions`` for the options)."""
-    raise NotImplementedError
+def segment(
+    micrograph: Micrograph,
+    target: str = "auto",
+    *,
+    phases: int | None = None,
+    model: str = "compact",
+    boost: bool = True,
+    progress: Progress | None = None,
+) -> Segmentation:
+    """Segment one micrograph.
+
+    Parameters
+    ----------
+    micrograph
+        What to segment; its data bar is left out.
+    target
+        ``"grains"``, ``"phases"``, ``"particles"``, ``"layers"``, or ``"auto"`` to let the image
+        decide.
+    phases
+        Number of phases or materials, 1...8; estimated when ``None``.
+    model
+        ``"compact"``, a folder with an exported compact model, or a classical method:
+        ``"otsu"``, ``"adaptive"``, ``"canny"``, ``"watershed"``, ``"watershed-gradient"``.
+    boost
+        Remove doubtful and superfluous candidates; ``False`` shows the raw masks.
+    progress
+        Called with a stage's name and the share of it that is done, 0...1.
+
+    Raises
+    ------
+    UsageError
+        When the target or the number of phases is not possible.
+    ModelError
+        When the model is unknown or its weights are damaged.
+    """
+    from nital.automatic.straight_path import run
+    from nital.classical import CLASSICAL_METHODS, classical_segment
+
+    options = SegmentOptions(target, phases, model, boost)
+    if model in CLASSICAL_METHODS:
+        if options.target == "auto":
+            raise UsageError(f"--model {model} needs a --target: {', '.join(TARGETS)}")
+        return classical_segment(micrograph, model, cast(Target, options.target), phases)
+    return run(micrograph, options, progress or (lambda stage, share: None))

@@ -67,6 +67,7 @@ def export_compact(
         "sha256": hashes,
         "dense_channels": list(DENSE_CHANNELS),
         "targets": ["grains", "phases", "particles", "layers"],
+        "embedding_channels": network.config.embedding,
         "phase_scale": float(network.phase_decoder.log_scale.detach().exp()),
         "phase_threshold": float(network.phase_decoder.threshold.detach()),
         **(card or {}),

@@ -1,0 +1,174 @@
+"""Grains and particles: prompts from the dense maps, decoded, suppressed, flattened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from nital.automatic.resample import rescale, resize_map
+from nital.masks.flatten import Painted, paint
+from nital.masks.instances import Instances
+from nital.masks.overlap import suppress
+from nital.models.compact import GRID, CompactModel
+from nital.models.dense_maps import DenseMaps, predict_dense
+from nital.models.protocol import Embedding
+from nital.models.tiles import Tile
+from nital.prompts import PromptSet
+from nital.prompts.dense import object_centres
+
+__all__ = ["ObjectOptions", "Objects", "find_objects"]
+
+
+@dataclass(frozen=True)
+class ObjectOptions:
+    """Thresholds of the automatic object mode; one set serves all images.
+
+    Parameters
+    ----------
+    lowest_score
+        Candidates below this predicted IoU are dropped.
+    iou_threshold, cover_threshold
+        Suppression: a candidate goes when a better one overlaps it by more than this IoU, or
+        covers more than this share of it.
+    lowest_foreground
+        Particles: mean foreground probability that a mask needs.
+    smallest_width
+        Particles: smallest width in pixels of the rescaled image.
+    """
+
+    lowest_score: float = 0.35
+    iou_threshold: float = 0.5
+    cover_threshold: float = 0.7
+    lowest_foreground: float = 0.4
+    smallest_area: float = 6.0
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Objects of one image before phases are given.
+
+    ``labels`` (H, W) int32 and ``probability`` (H, W) uint8 at the image's size; ``scores`` (n,)
+    predicted IoU of each label; ``log`` what was removed and why; ``facts`` for the record.
+    """
+
+    labels: NDArray[np.int32]
+    probability: NDArray[np.uint8]
+    scores: NDArray[np.float32]
+    log: tuple[dict[str, Any], ...]
+    facts: dict[str, Any]
+
+
+def find_objects(
+    model: CompactModel,
+    image: NDArray[np.float32],
+    target: str,
+    scale: float,
+    *,
+    boost: bool = True,
+    options: ObjectOptions | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Objects:
+    """Find all grains or particles of a standardised (H, W) image at a given scale."""
+    options = options or ObjectOptions()
+    resized = rescale(image, scale)
+    parts: list[Instances] = []
+
+    def decode(tile: Tile, embedding: Embedding) -> None:
+        parts.append(_decode_tile(model, tile, embedding))
+
+    maps = predict_dense(model, resized, target, visit=decode, progress=progress)
+    candidates = Instances.join(parts) if parts else Instances.empty(GRID)
+    log: list[dict[str, Any]] = []
+    kept = _remove(candidates, maps, target, options, log) if boost else candidates
+    survivors = kept.take(suppress(kept, options.iou_threshold, options.cover_threshold))
+    log.append({"action": "suppress", "count": len(kept) - len(survivors)})
+    factor = np.float32(1 / scale)
+    full = Instances(
+        survivors.logits,
+        survivors.windows * factor,
+        survivors.scores,
+        survivors.points * factor,
+        survivors.origin,
+    )
+    painted = paint(full, (image.shape[0], image.shape[1]))
+    if target == "grains":
+        painted = _fill_grains(painted, maps)
+    facts = {"candidates": len(candidates), "survivors": len(survivors), "scale": scale}
+    return Objects(painted.labels, painted.probability, survivors.scores, tuple(log), facts)
+
+
+def _decode_tile(model: CompactModel, tile: Tile, embedding: Embedding) -> Instances:
+    """Prompts in the tile's core and their masks, in coordinates of the whole rescaled image."""
+    foreground, boundary, distance = (embedding.maps["dense"][k] for k in range(3))
+    points = object_centres(foreground, boundary, distance)
+    points = np.minimum(points, np.array(embedding.shape, dtype=np.float32) - 1)
+    corner = np.array([tile.top, tile.left], dtype=np.float32)
+    points = points[tile.holds(points + corner)]
+    if len(points) == 0:
+        return Instances.empty(GRID)
+    decoded = model.decode(embedding, PromptSet.from_points(points, "dense"), "object")
+    return Instances(
+        decoded.logits[:, 0].astype(np.float16),
+        decoded.windows[:, 0] + np.tile(corner, 2),
+        decoded.scores[:, 0],
+        points + corner,
+        "dense",
+    )
+
+
+def _remove(
+    candidates: Instances,
+    maps: DenseMaps,
+    target: str,
+    options: ObjectOptions,
+    log: list[dict[str, Any]],
+) -> Instances:
+    """Drop candidates that are doubtful, tiny, or not foreground."""
+    keep = candidates.scores >= options.lowest_score
+    log.append({"action": "remove", "reason": "low score", "count": int((~keep).sum())})
+    tiny = candidates.areas < options.smallest_area
+    log.append({"action": "remove", "reason": "tiny", "count": int((keep & tiny).sum())})
+    keep &= ~tiny
+    if target == "particles":
+        weak = _mean_inside(candidates, maps.foreground) < options.lowest_foreground
+        log.append({"action": "remove", "reason": "background", "count": int((keep & weak).sum())})
+        keep &= ~weak
+    return candidates.take(keep)
+
+
+def _mean_inside(instances: Instances, values: NDArray[np.float16]) -> NDArray[np.float32]:
+    """Mean of a half-resolution map under each mask, sampled at the cells' centres."""
+    grid = instances.logits.shape[1]
+    steps = (np.arange(grid) + 0.5) / grid
+    means = np.zeros(len(instances), dtype=np.float32)
+    for index in range(len(instances)):
+        top, left, bottom, right = instances.windows[index]
+        rows = ((top + steps * (bottom - top)) / 2).astype(int)
+        cols = ((left + steps * (right - left)) / 2).astype(int)
+        row_ok, col_ok = (rows >= 0) & (rows < values.shape[0]), (cols >= 0) & (cols < values.shape[1])
+        mask = (instances.logits[index] > 0) & row_ok[:, None] & col_ok[None]
+        sampled = values[rows.clip(0, values.shape[0] - 1)][:, cols.clip(0, values.shape[1] - 1)]
+        if mask.any():
+            means[index] = sampled[mask].mean(dtype=np.float32)
+    return means
+
+
+def _fill_grains(painted: Painted, maps: DenseMaps) -> Painted:
+    """Let the cores of the grains grow along the boundary map until they meet."""
+    from skimage.segmentation import watershed
+
+    shape = painted.labels.shape
+    boundary = resize_map(maps.boundary, (shape[0], shape[1]))
+    cores = np.where(painted.probability >= 200, painted.labels, 0)
+    lost = np.setdiff1d(np.unique(painted.labels), np.unique(cores))
+    cores = np.where(np.isin(painted.labels, lost), painted.labels, cores)
+    if not cores.any():
+        return Painted(np.ones(shape, np.int32), np.full(shape, 128, np.uint8))
+    labels = watershed(boundary, cores).astype(np.int32)
+    probability = np.where(labels == painted.labels, np.maximum(painted.probability, 128), 128)
+    return Painted(labels, probability.astype(np.uint8))

@@ -1,0 +1,148 @@
+"""Micrograph in, Segmentation out: target, scale, objects or phases, labels, phases, confidence."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nital.automatic.materials import Materials, find_materials, smooth_regions
+from nital.automatic.objects import find_objects
+from nital.automatic.target import choose_target, natural_scale
+from nital.micrograph import Micrograph
+from nital.models import load_model
+from nital.models.compact import CompactModel
+from nital.models.tiles import standardise
+from nital.segmentation import ModelInfo, Progress, Segmentation, SegmentOptions, Target
+
+__all__ = ["run"]
+
+SMALLEST_REGION = {"phases": 4, "layers": 25}
+SMALLEST_LAYER_SHARE = 2e-4
+VACUUM = 0.3  # mean foreground probability below which a phase of a cross-section is vacuum
+CLEAR_MATRIX = 0.25  # gap of mean foreground from which it names the matrix
+
+Parts = tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> Segmentation:
+    """Segment with a promptable model that has dense maps; see :func:`nital.segment`."""
+    progress("model", 0.0)
+    model = load_model(options.model)
+    image = standardise(micrograph.content)
+    warnings = list(micrograph.warnings)
+    target, reason = options.target, "asked for"
+    if target == "auto":
+        target, reason = choose_target(model, image)
+    facts: dict[str, Any] = {}
+    log: tuple[dict[str, Any], ...] = ()
+    if not image.any():
+        warnings.append("the image is constant, so there is nothing to tell apart")
+        parts = _constant(image.shape, target)
+    else:
+        progress("scale", 0.0)
+        scale, width = natural_scale(model, image, target)
+        facts["object_width_px"] = None if width is None else round(width, 2)
+
+        def encoding(share: float) -> None:
+            progress("segment", share)
+
+        if target in ("grains", "particles"):
+            found = find_objects(
+                model, image, target, scale, boost=options.boost, progress=encoding
+            )
+            parts, log, extra = _object_parts(found.labels, found.probability, target), found.log, found.facts
+        else:
+            materials = find_materials(
+                model, image, target, scale, number=options.phases, progress=encoding
+            )
+            parts, extra = _material_parts(materials, target, options.boost), materials.facts
+        facts |= extra
+    labels, phases, confidence = (_with_data_bar(part, micrograph) for part in parts)
+    if target == "particles" and not labels.any():
+        warnings.append("no particle was found")
+    progress("segment", 1.0)
+    return Segmentation(
+        micrograph,
+        labels,
+        phases,
+        confidence,
+        cast(Target, target),
+        reason,
+        ModelInfo(model.name, model.sha256),
+        {**options.as_dict(), "found": facts},
+        tuple(warnings),
+        log,
+    )
+
+
+def _constant(shape: tuple[int, ...], target: str) -> Parts:
+    """An image without any contrast: one grain, one phase, or nothing."""
+    one = target in ("grains", "layers")
+    labels = np.full(shape, int(one), dtype=np.int32)
+    return labels, np.ones(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
+
+
+def _object_parts(
+    labels: NDArray[np.int32], probability: NDArray[np.uint8], target: str
+) -> Parts:
+    """Labels 1...n, phases and confidence of grains or particles."""
+    labels = _consecutive(labels)
+    if target == "grains":
+        return labels, np.ones(labels.shape, dtype=np.uint8), probability
+    phases = np.where(labels > 0, 2, 1).astype(np.uint8)
+    return labels, phases, np.where(labels > 0, probability, 255 - probability).astype(np.uint8)
+
+
+def _material_parts(materials: Materials, target: str, boost: bool) -> Parts:
+    """Order phases by role and area, and label their connected regions."""
+    from skimage.measure import label
+
+    phases = materials.phases
+    if boost:
+        smallest = SMALLEST_REGION[target]
+        if target == "layers":
+            smallest = max(smallest, round(SMALLEST_LAYER_SHARE * phases.size))
+        phases = smooth_regions(phases, smallest)
+    count = int(phases.max())
+    areas = np.bincount(phases.ravel(), minlength=count + 1)[1:]
+    sums = np.bincount(phases.ravel(), materials.foreground.ravel() / 255.0, count + 1)[1:]
+    foreground = sums / np.maximum(areas, 1)
+    order = list(np.argsort(-areas, kind="stable"))
+    if target == "phases":
+        ranked = sorted((f for f, a in zip(foreground, areas, strict=True) if a > 0))
+        if len(ranked) > 1 and ranked[1] - ranked[0] > CLEAR_MATRIX:
+            matrix = int(np.argmin(np.where(areas > 0, foreground, np.inf)))
+            order.remove(matrix)
+            order.insert(0, matrix)
+    number = np.zeros(count + 1, dtype=np.uint8)
+    for position, index in enumerate(order, start=1):
+        number[index + 1] = position
+    numbered = number[phases]
+    if target == "phases":
+        objects = np.where(numbered > 1, numbered, 0)
+    else:
+        vacuum = np.concatenate([[True], foreground < VACUUM])
+        vacuum &= ~np.concatenate([[False], foreground >= foreground.max()])
+        objects = np.where(vacuum[phases], 0, numbered)
+    labels = label(objects, background=0, connectivity=1).astype(np.int32)
+    return labels, numbered, materials.probability
+
+
+def _consecutive(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Renumber labels 1...n without gaps, keeping 0."""
+    present = np.bincount(labels.ravel()) > 0
+    present[0] = False
+    number = np.cumsum(present, dtype=np.int32)
+    number[~present] = 0
+    return np.asarray(number[labels], dtype=np.int32)
+
+
+def _with_data_bar(part: NDArray[Any], micrograph: Micrograph) -> NDArray[Any]:
+    """Zeros where the data bar lies."""
+    if micrograph.data_bar_row is None:
+        return part
+    whole = np.zeros(micrograph.shape, dtype=part.dtype)
+    whole[: micrograph.content_rows] = part
+    return whole

@@ -1,0 +1,1 @@
+"""Semantic boosting: which masks and pixels are of one material."""

@@ -1,0 +1,97 @@
+"""Overlapping candidate masks at the decoder's resolution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Instances"]
+
+
+@dataclass(frozen=True)
+class Instances:
+    """N candidate masks, each on a small grid laid over a window of the image.
+
+    Parameters
+    ----------
+    logits
+        (N, G, G) float16; a mask is where they exceed 0.
+    windows
+        (N, 4) float32 top, left, bottom, right in image pixels, half-open; may reach outside.
+    scores
+        (N,) float32 predicted IoU, 0...1.
+    points
+        (N, 2) float32 row, column of the prompt.
+    origin
+        Where the prompts came from.
+    """
+
+    logits: NDArray[np.float16]
+    windows: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    points: NDArray[np.float32]
+    origin: str = "grid"
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def empty(cls, grid: int) -> Instances:
+        """No candidates."""
+        return cls(
+            np.zeros((0, grid, grid), np.float16),
+            np.zeros((0, 4), np.float32),
+            np.zeros(0, np.float32),
+            np.zeros((0, 2), np.float32),
+        )
+
+    @classmethod
+    def join(cls, parts: list[Instances]) -> Instances:
+        """All candidates of several sets with the same grid."""
+        return cls(
+            np.concatenate([p.logits for p in parts]),
+            np.concatenate([p.windows for p in parts]),
+            np.concatenate([p.scores for p in parts]),
+            np.concatenate([p.points for p in parts]),
+            parts[0].origin,
+        )
+
+    def take(self, index: NDArray[np.generic]) -> Instances:
+        """Some of the candidates, by a mask or by indices."""
+        return Instances(
+            self.logits[index],
+            self.windows[index],
+            self.scores[index],
+            self.points[index],
+            self.origin,
+        )
+
+    @property
+    def cell_areas(self) -> NDArray[np.float32]:
+        """(N,) area of one grid cell in square pixels."""
+        sides = self.windows[:, 2:] - self.windows[:, :2]
+        grid = self.logits.shape[1]
+        return np.asarray(sides[:, 0] * sides[:, 1] / grid**2, dtype=np.float32)
+
+    @property
+    def areas(self) -> NDArray[np.float32]:
+        """(N,) area of each mask in square pixels, at the grid's resolution."""
+        return np.asarray((self.logits > 0).sum((1, 2)) * self.cell_areas, dtype=np.float32)
+
+    @property
+    def boxes(self) -> NDArray[np.float32]:
+        """(N, 4) box of each mask in image pixels; zero height and width where it is empty."""
+        masks = self.logits > 0
+        grid = masks.shape[1]
+        edges = []
+        for axis in (2, 1):
+            any_cell = masks.any(axis)
+            first = any_cell.argmax(1)
+            last = grid - any_cell[:, ::-1].argmax(1)
+            edges.append(np.where(any_cell.any(1), [first, last], 0))
+        (top, bottom), (left, right) = edges
+        cells = np.stack([top, left, bottom, right], 1) / grid
+        sides = np.tile(self.windows[:, 2:] - self.windows[:, :2], 2)
+        return np.asarray(np.tile(self.windows[:, :2], 2) + cells * sides, dtype=np.float32)

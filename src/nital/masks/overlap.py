@@ -1,0 +1,100 @@
+"""Pairwise overlaps of candidates, for those pairs only whose boxes meet."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nital.masks.instances import Instances
+
+__all__ = ["overlaps", "suppress", "touching_pairs"]
+
+CHUNK = 2048
+
+
+def touching_pairs(boxes: NDArray[np.float32]) -> NDArray[np.intp]:
+    """(M, 2) pairs i < j of (N, 4) boxes that share area.
+
+    A sweep over the rows: linear in the number of pairs that overlap along the rows.
+    """
+    order = np.argsort(boxes[:, 0], kind="stable")
+    sorted_boxes = boxes[order]
+    ends = np.searchsorted(sorted_boxes[:, 0], sorted_boxes[:, 2], side="left")
+    counts = np.maximum(ends - np.arange(len(boxes)) - 1, 0)
+    first = np.repeat(np.arange(len(boxes)), counts)
+    starts = np.cumsum(counts) - counts
+    second = np.arange(counts.sum()) - np.repeat(starts, counts) + first + 1
+    left, right = sorted_boxes[first], sorted_boxes[second]
+    meet = (left[:, 1] < right[:, 3]) & (right[:, 1] < left[:, 3])
+    pairs = np.stack([order[first[meet]], order[second[meet]]], 1)
+    pairs.sort(axis=1)
+    return pairs
+
+
+def overlaps(instances: Instances) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Pairs that overlap and the area they share.
+
+    Returns
+    -------
+    pairs
+        (M, 2) indices i < j.
+    shared
+        (M,) square pixels, measured on the cells of the smaller window of each pair.
+    """
+    pairs = touching_pairs(instances.boxes)
+    if len(pairs) == 0:
+        return pairs, np.zeros(0, np.float32)
+    cells = instances.cell_areas
+    swap = cells[pairs[:, 0]] > cells[pairs[:, 1]]
+    fine = np.where(swap, pairs[:, 1], pairs[:, 0])
+    coarse = np.where(swap, pairs[:, 0], pairs[:, 1])
+    masks = instances.logits > 0
+    grid = masks.shape[1]
+    steps = (np.arange(grid) + 0.5) / grid
+    shared = np.empty(len(pairs), dtype=np.float32)
+    windows = instances.windows
+    for start in range(0, len(pairs), CHUNK):
+        i, j = fine[start : start + CHUNK], coarse[start : start + CHUNK]
+        picks = []
+        for axis in (0, 1):
+            low, high = windows[i, axis, None], windows[i, axis + 2, None]
+            position = low + steps * (high - low)
+            base, top = windows[j, axis, None], windows[j, axis + 2, None]
+            picks.append(np.floor((position - base) / (top - base) * grid).astype(int))
+        rows, cols = picks
+        inside = ((rows >= 0) & (rows < grid))[:, :, None] & ((cols >= 0) & (cols < grid))[:, None]
+        rows, cols = rows.clip(0, grid - 1), cols.clip(0, grid - 1)
+        other = masks[j[:, None, None], rows[:, :, None], cols[:, None]]
+        both = masks[i] & other & inside
+        shared[start : start + CHUNK] = both.sum((1, 2)) * cells[i]
+    keep = shared > 0
+    return pairs[keep], shared[keep]
+
+
+def suppress(
+    instances: Instances, iou_threshold: float = 0.5, cover_threshold: float = 0.8
+) -> NDArray[np.intp]:
+    """Indices of the candidates that survive, best score first.
+
+    A candidate goes when a better one overlaps it with an IoU above ``iou_threshold`` or covers
+    more than ``cover_threshold`` of it.
+    """
+    pairs, shared = overlaps(instances)
+    areas = instances.areas
+    order = np.argsort(-instances.scores, kind="stable")
+    rank = np.empty(len(order), dtype=int)
+    rank[order] = np.arange(len(order))
+    better_first = np.where((rank[pairs[:, 0]] < rank[pairs[:, 1]])[:, None], pairs, pairs[:, ::-1])
+    better, worse = better_first[:, 0], better_first[:, 1]
+    union = areas[better] + areas[worse] - shared
+    hit = (shared > iou_threshold * union) | (shared > cover_threshold * areas[worse])
+    better, worse = better[hit], worse[hit]
+    by_better = np.argsort(rank[better], kind="stable")
+    better, worse = better[by_better], worse[by_better]
+    alive = np.ones(len(instances), dtype=bool)
+    starts = np.searchsorted(rank[better], np.arange(len(instances) + 1))
+    for position in range(len(order)):
+        index = order[position]
+        if alive[index]:
+            alive[worse[starts[position] : starts[position + 1]]] = False
+    return order[alive[order]]
