@@ -1,0 +1,1 @@
+"""Four simulated specimens: their truth, and how a microscope shows them."""
