@@ -10,6 +10,7 @@ from nital.cli.options import Jobs, Out, Overwrite, PixelSizeText, Resume, Segme
 
 if TYPE_CHECKING:
     from nital.run import SegmentJob
+    from nital.segmentation import SegmentOptions
 
 __all__ = ["SEGMENT_EPILOG", "segment_images"]
 
@@ -42,7 +43,6 @@ def segment_images(
         int | None,
         typer.Option(
             min=1,
-            max=255,
             metavar="N",
             help="Number of phases or materials, matrix included; estimated when left out.",
             show_default=False,
@@ -52,7 +52,8 @@ def segment_images(
         str,
         typer.Option(
             metavar="NAME|PATH",
-            help="A model by name, or the folder or file of one. compact needs no network.",
+            help="compact, which needs no network; the folder of an exported model; or, for "
+            "comparison, adaptive, canny, otsu, watershed, watershed-gradient.",
         ),
     ] = "compact",
     pixel_size: PixelSizeText = None,
@@ -71,23 +72,16 @@ def segment_images(
     """
 
     def make_job(count: int) -> SegmentJob:
-        from nital.errors import ModelError, UsageError
         from nital.io import parse_pixel_size
-        from nital.models import load_model
         from nital.report.page import picture_side
         from nital.run import SegmentJob
+        from nital.segmentation import SegmentOptions
 
-        try:
-            sha256 = load_model(model).sha256
-        except ModelError as error:
-            raise UsageError(f"--model: {error}") from error
+        options = SegmentOptions(target.value, phases, model, not no_boost)
         return SegmentJob(
             out=out,
-            target=target.value,
-            phases=phases,
-            model=model,
-            model_sha256=sha256,
-            boost=not no_boost,
+            options=options,
+            model_sha256=_check_model(options),
             pixel_size=None if pixel_size is None else parse_pixel_size(pixel_size),
             resume=resume,
             picture_side=picture_side(count),
@@ -96,3 +90,19 @@ def segment_images(
     from nital.cli.running import run_and_show
 
     raise typer.Exit(run_and_show(images, out, make_job, jobs, resume, overwrite))
+
+
+def _check_model(options: SegmentOptions) -> str | None:
+    """Refuse a model that cannot be used, before any work; return the hash of its weights."""
+    from nital.classical import CLASSICAL_METHODS
+    from nital.errors import ModelError, UsageError
+    from nital.models import load_model
+
+    if options.model in CLASSICAL_METHODS:
+        if options.target == "auto":
+            raise UsageError(f"--model {options.model} cannot choose the --target: name one")
+        return None
+    try:
+        return load_model(options.model).sha256
+    except ModelError as error:
+        raise UsageError(f"--model: {error}") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from nital.micrograph import PixelSize
 from nital.report import RESULT_FILES, TABLE_FILES
 from nital.run.batch import Progress, State
 from nital.run.inputs import Item
-from nital.segmentation import Target
+from nital.segmentation import SegmentOptions, Target
 
 __all__ = ["MeasureJob", "SegmentJob", "fragment_path"]
 
@@ -32,8 +32,8 @@ class SegmentJob:
     ----------
     out
         The folder of the run.
-    target, phases, model, boost
-        As in :func:`nital.segment`.
+    options
+        What to look for and how.
     model_sha256
         Hash of the model's weights, so that a run with others does not resume.
     pixel_size
@@ -45,11 +45,8 @@ class SegmentJob:
     """
 
     out: Path
-    target: str = "auto"
-    phases: int | None = None
-    model: str = "compact"
+    options: SegmentOptions
     model_sha256: str | None = None
-    boost: bool = True
     pixel_size: PixelSize | None = None
     resume: bool = False
     picture_side: int = 1600
@@ -58,11 +55,8 @@ class SegmentJob:
         """Return what was asked for, as recorded in ``summary.json`` and compared on resume."""
         return {
             "command": "segment",
-            "target": self.target,
-            "phases": self.phases,
-            "model": self.model,
+            **asdict(self.options),
             "model_sha256": self.model_sha256,
-            "boost": self.boost,
             "pixel_size_um": None if self.pixel_size is None else self.pixel_size.value,
         }
 
@@ -75,10 +69,10 @@ class SegmentJob:
         micrograph = nital.read(item.path, pixel_size=self.pixel_size)
         segmentation = nital.segment(
             micrograph,
-            target=self.target,
-            phases=self.phases,
-            model=self.model,
-            boost=self.boost,
+            target=self.options.target,
+            phases=self.options.phases,
+            model=self.options.model,
+            boost=self.options.boost,
             progress=progress,
         )
         if progress is not None:
