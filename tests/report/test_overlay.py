@@ -11,6 +11,7 @@ from nital.report.overlay import (
     contour_mask,
     draw_overlay,
     draw_picture,
+    phase_colour,
     stretch_contrast,
 )
 
@@ -47,10 +48,14 @@ def test_the_picture_has_the_size_of_the_image_and_the_colour_of_the_phase(wrap)
     picture = draw_overlay(wrap(labels, phases))
     assert picture.shape == (60, 80, 3)
     assert picture.dtype == np.uint8
-    assert tuple(picture[10, 15]) == PHASE_COLOURS[1]
-    assert tuple(picture[30, 35]) == PHASE_COLOURS[2]
+    assert tuple(picture[10, 15]) == phase_colour("particles", 2) == PHASE_COLOURS[0]
+    assert tuple(picture[30, 35]) == phase_colour("particles", 3) == PHASE_COLOURS[1]
     grey = np.ptp(picture.astype(int), axis=2) == 0
     assert np.array_equal(~grey, contour_mask(labels))
+
+
+def test_the_first_phase_of_objects_is_the_most_visible():
+    assert phase_colour("grains", 1) == phase_colour("phases", 2) == PHASE_COLOURS[0]
 
 
 def test_phases_beyond_the_palette_have_a_colour(wrap):

@@ -8,14 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.micrograph import Micrograph
-from nital.segmentation import Segmentation
+from nital.segmentation import Segmentation, Target
 
-__all__ = ["PHASE_COLOURS", "contour_mask", "draw_overlay", "draw_picture", "stretch_contrast"]
+__all__ = [
+    "PHASE_COLOURS",
+    "contour_mask",
+    "draw_overlay",
+    "draw_picture",
+    "phase_colour",
+    "stretch_contrast",
+]
 
 # Strong colours, none of them a grey, that colour-blind eyes tell apart by hue or lightness.
 PHASE_COLOURS = (
-    (255, 85, 0),
-    (0, 150, 255),
+    (255, 80, 0),
+    (0, 160, 255),
     (250, 215, 0),
     (0, 200, 120),
     (240, 90, 220),
@@ -48,11 +55,22 @@ def draw_overlay(segmentation: Segmentation, longest: int | None = None) -> NDAr
         labels, phases = labels[np.ix_(rows, cols)], phases[np.ix_(rows, cols)]
     picture = np.repeat(grey[:, :, None], 3, axis=2)
     drawn = _widen(contour_mask(labels) * phases, max(grey.shape))
-    table = np.zeros((256, 3), dtype=np.uint8)
-    table[1:] = np.resize(np.array(PHASE_COLOURS, dtype=np.uint8), (255, 3))
+    table = np.array(
+        [phase_colour(segmentation.target, phase) for phase in range(256)], dtype=np.uint8
+    )
     where = drawn > 0
     picture[where] = table[drawn[where]]
     return picture
+
+
+def phase_colour(target: Target, phase: int) -> tuple[int, int, int]:
+    """Return the red, green and blue of a phase's contours.
+
+    The first phase that holds objects has the most visible colour: that is phase 2 where phase 1
+    is the matrix that objects lie in, and phase 1 for grains and layers.
+    """
+    first = 2 if target in ("particles", "phases") else 1
+    return PHASE_COLOURS[(phase - first) % len(PHASE_COLOURS)]
 
 
 def draw_picture(micrograph: Micrograph, longest: int) -> NDArray[np.uint8]:

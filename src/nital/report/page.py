@@ -19,7 +19,7 @@ import nital
 from nital.io import atomic_write
 from nital.metrology import Measurements
 from nital.report.numbers import QUANTITY_LABELS, display_unit, format_interval, format_length
-from nital.report.overlay import PHASE_COLOURS, draw_overlay, draw_picture
+from nital.report.overlay import draw_overlay, draw_picture, phase_colour
 from nital.report.plot import histogram_layout
 from nital.segmentation import Segmentation
 
@@ -201,7 +201,7 @@ def _quantity(row: dict[str, Any]) -> dict[str, Any]:
 def _pictures(segmentation: Segmentation, side: int) -> dict[str, Any]:
     labelled = segmentation.phases[segmentation.labels > 0]
     present = np.flatnonzero(np.bincount(labelled, minlength=1))
-    colours = [PHASE_COLOURS[(phase - 1) % len(PHASE_COLOURS)] for phase in present]
+    colours = [phase_colour(segmentation.target, int(phase)) for phase in present]
     return {
         "micrograph": _data_address(draw_picture(segmentation.micrograph, side)),
         "overlay": _data_address(draw_overlay(segmentation, side)),
