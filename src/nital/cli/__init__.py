@@ -15,6 +15,8 @@ from nital.cli.bench import BENCH_EPILOG
 from nital.cli.bench import bench as bench_datasets
 from nital.cli.measure import MEASURE_EPILOG, measure_labels
 from nital.cli.segment import SEGMENT_EPILOG, segment_images
+from nital.cli.simulate import SIMULATE_EPILOG
+from nital.cli.simulate import simulate as simulate_set
 
 __all__ = ["app", "main"]
 
@@ -76,3 +78,4 @@ app.command("segment", epilog=SEGMENT_EPILOG)(segment_images)
 app.command("measure", epilog=MEASURE_EPILOG)(measure_labels)
 app.command("bench", epilog=BENCH_EPILOG)(bench_datasets)
 app.command("info", epilog=INFO_EPILOG)(show_info)
+app.command("simulate", epilog=SIMULATE_EPILOG)(simulate_set)
