@@ -174,8 +174,8 @@ def _labels(scene: Scene) -> NDArray[Any]:
         return scene.phases - np.uint8(1)
     from skimage.segmentation import find_boundaries
 
-    edge: NDArray[Any] = find_boundaries(scene.objects, mode="thick", connectivity=1)
-    return edge.astype(np.uint8)
+    edge = find_boundaries(scene.objects, mode="thick")  # type: ignore[no-untyped-call]
+    return np.asarray(edge, dtype=np.uint8)
 
 
 def _settings(options: SetOptions) -> str:
