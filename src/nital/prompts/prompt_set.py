@@ -19,7 +19,8 @@ class PromptSet:
     Parameters
     ----------
     points
-        (N, P, 2) float32 row, column in pixels of the image; pixel centres are whole numbers.
+        (N, P, 2) float32 row, column in pixels of the image, P at least 1; pixel centres are whole
+        numbers.
     labels
         (N, P) float32: 1 inside the object, 0 outside it, -1 no point.
     boxes
@@ -35,12 +36,16 @@ class PromptSet:
 
     def __post_init__(self) -> None:
         count = len(self.points)
-        if self.points.ndim != 3 or self.points.shape[2] != 2:
+        if self.points.ndim != 3 or self.points.shape[1] < 1 or self.points.shape[2] != 2:
             raise UsageError(f"prompt points must be (N, P, 2), not {self.points.shape}")
         if self.labels.shape != self.points.shape[:2] or self.boxes.shape != (count, 4):
             raise UsageError("prompt labels must be (N, P) and boxes (N, 4) for points (N, P, 2)")
-        asked = (self.labels == 1).any(1) | (self.boxes[:, 2] > self.boxes[:, 0])
-        if not asked.all():
+        if not (np.isfinite(self.points).all() and np.isfinite(self.boxes).all()):
+            raise UsageError("prompt points and boxes must be finite numbers")
+        given = self.boxes.any(1)
+        if (given & (self.boxes[:, 2:] <= self.boxes[:, :2]).any(1)).any():
+            raise UsageError("prompt boxes must be top, left, bottom, right with top < bottom")
+        if not ((self.labels == 1).any(1) | given).all():
             raise UsageError("every prompt needs a point inside the object or a box")
 
     @classmethod
@@ -69,6 +74,6 @@ class PromptSet:
         if outside.any():
             row, col = used[outside][0]
             raise UsageError(
-                f"point ({row:g}, {col:g}) lies outside the image of {shape[0]} x {shape[1]} pixels;"
-                " points are row, column"
+                f"point ({row:g}, {col:g}) lies outside the image of {shape[0]} x {shape[1]}"
+                " pixels; points are row, column"
             )
