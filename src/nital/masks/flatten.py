@@ -31,7 +31,7 @@ class Painted:
 def paint(instances: Instances, shape: tuple[int, int], level: float = 0.5) -> Painted:
     """Give each pixel of an (H, W) image to the candidate that claims it most.
 
-    Each candidate is enlarged inside its own box only; ties go to the earlier candidate.
+    Each candidate is enlarged inside its own box and window only; ties go to the earlier one.
 
     Parameters
     ----------
@@ -41,17 +41,16 @@ def paint(instances: Instances, shape: tuple[int, int], level: float = 0.5) -> P
     labels = np.zeros(shape, dtype=np.int32)
     best = np.zeros(shape, dtype=np.uint8)
     boxes = instances.boxes
+    grid = instances.logits.shape[1]
     lowest = max(1, round(255 * level))
     for index in range(len(instances)):
         window = instances.windows[index]
-        margin = (window[2] - window[0]) / instances.logits.shape[1]
-        top, left = (max(0, int(np.floor(v - margin))) for v in boxes[index, :2])
-        bottom = min(shape[0], int(np.ceil(boxes[index, 2] + margin)))
-        right = min(shape[1], int(np.ceil(boxes[index, 3] + margin)))
+        top, bottom = _pixels(boxes[index, ::2], window[::2], grid, shape[0])
+        left, right = _pixels(boxes[index, 1::2], window[1::2], grid, shape[1])
         if bottom <= top or right <= left:
             continue
-        rows = _interpolation(top, bottom, float(window[0]), float(window[2]), instances)
-        cols = _interpolation(left, right, float(window[1]), float(window[3]), instances)
+        rows = _interpolation(top, bottom, window[::2], grid)
+        cols = _interpolation(left, right, window[1::2], grid)
         logits = rows @ instances.logits[index].astype(np.float32) @ cols.T
         value = (255 / (1 + np.exp(-np.clip(logits, -30, 30)))).astype(np.uint8)
         here = best[top:bottom, left:right]
@@ -61,11 +60,24 @@ def paint(instances: Instances, shape: tuple[int, int], level: float = 0.5) -> P
     return Painted(labels, best)
 
 
+def _pixels(
+    box: NDArray[np.float32], window: NDArray[np.float32], grid: int, side: int
+) -> tuple[int, int]:
+    """Rows or columns of the image that a mask may claim: in its window, at most a cell off."""
+    if box[1] <= box[0]:
+        return 0, 0
+    low, high = float(window[0]), float(window[1])
+    cell = (high - low) / grid
+    start = np.ceil(max(low, float(box[0]) - cell) - 0.5)
+    stop = np.ceil(min(high, float(box[1]) + cell) - 0.5)
+    return max(0, int(start)), min(side, int(stop))
+
+
 def _interpolation(
-    start: int, stop: int, low: float, high: float, instances: Instances
+    start: int, stop: int, window: NDArray[np.float32], grid: int
 ) -> NDArray[np.float32]:
     """(stop - start, G) matrix of linear weights from grid cells to pixel centres."""
-    grid = instances.logits.shape[1]
+    low, high = float(window[0]), float(window[1])
     position = (np.arange(start, stop) + 0.5 - low) / (high - low) * grid - 0.5
     position = position.clip(0, grid - 1)
     base = np.minimum(position.astype(int), grid - 2)

@@ -17,7 +17,7 @@ class Instances:
     Parameters
     ----------
     logits
-        (N, G, G) float16; a mask is where they exceed 0.
+        (N, G, G) float16, G at least 2; a mask is where they exceed 0.
     windows
         (N, 4) float32 top, left, bottom, right in image pixels, half-open; may reach outside.
     scores
@@ -83,11 +83,11 @@ class Instances:
     @property
     def boxes(self) -> NDArray[np.float32]:
         """(N, 4) box of each mask in image pixels; zero height and width where it is empty."""
-        masks = self.logits > 0
+        masks = np.asarray(self.logits > 0)
         grid = masks.shape[1]
         edges = []
         for axis in (2, 1):
-            any_cell = masks.any(axis)
+            any_cell = np.asarray(masks.any(axis))
             first = any_cell.argmax(1)
             last = grid - any_cell[:, ::-1].argmax(1)
             edges.append(np.where(any_cell.any(1), [first, last], 0))

@@ -25,7 +25,8 @@ def touching_pairs(boxes: NDArray[np.float32]) -> NDArray[np.intp]:
     starts = np.cumsum(counts) - counts
     second = np.arange(counts.sum()) - np.repeat(starts, counts) + first + 1
     left, right = sorted_boxes[first], sorted_boxes[second]
-    meet = (left[:, 1] < right[:, 3]) & (right[:, 1] < left[:, 3])
+    high, low = np.maximum(left[:, :2], right[:, :2]), np.minimum(left[:, 2:], right[:, 2:])
+    meet = (high < low).all(1)
     pairs = np.stack([order[first[meet]], order[second[meet]]], 1)
     pairs.sort(axis=1)
     return pairs
@@ -34,25 +35,29 @@ def touching_pairs(boxes: NDArray[np.float32]) -> NDArray[np.intp]:
 def overlaps(instances: Instances) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
     """Pairs that overlap and the area they share.
 
+    The area is measured on the cells of the finer grid of each pair; of two equally fine grids, on
+    the one that lies first in the image, so that the order of the candidates does not matter.
+
     Returns
     -------
     pairs
         (M, 2) indices i < j.
     shared
-        (M,) square pixels, measured on the cells of the smaller window of each pair.
+        (M,) square pixels, > 0.
     """
     pairs = touching_pairs(instances.boxes)
     if len(pairs) == 0:
         return pairs, np.zeros(0, np.float32)
     cells = instances.cell_areas
-    swap = cells[pairs[:, 0]] > cells[pairs[:, 1]]
+    windows = instances.windows
+    fineness = np.argsort(np.lexsort((*windows.T, cells)))
+    swap = fineness[pairs[:, 0]] > fineness[pairs[:, 1]]
     fine = np.where(swap, pairs[:, 1], pairs[:, 0])
     coarse = np.where(swap, pairs[:, 0], pairs[:, 1])
     masks = instances.logits > 0
     grid = masks.shape[1]
     steps = (np.arange(grid) + 0.5) / grid
     shared = np.empty(len(pairs), dtype=np.float32)
-    windows = instances.windows
     for start in range(0, len(pairs), CHUNK):
         i, j = fine[start : start + CHUNK], coarse[start : start + CHUNK]
         picks = []
@@ -77,7 +82,7 @@ def suppress(
     """Indices of the candidates that survive, best score first.
 
     A candidate goes when a better one overlaps it with an IoU above ``iou_threshold`` or covers
-    more than ``cover_threshold`` of it.
+    more than ``cover_threshold`` of it; of equal scores, the earlier candidate is the better.
     """
     pairs, shared = overlaps(instances)
     areas = instances.areas
