@@ -67,7 +67,8 @@ def find_phases(
     rng = np.random.default_rng(seed)
     if number is not None:
         centres, spread = _kmeans(rng, samples, weights, max(1, min(number, len(samples))))
-        return PhaseModel(centres, scale, _separation(centres, scale, threshold), ((number, spread),))
+        separation = _separation(centres, scale, threshold)
+        return PhaseModel(centres, scale, separation, ((len(centres), spread),))
     centres, spread = _kmeans(rng, samples, weights, min(MAX_PHASES, len(samples)))
     curve = [(len(centres), spread)]
     while len(centres) > 1 and _separation(centres, scale, threshold) < 1.0:
@@ -174,7 +175,8 @@ def _kmeans(
             total = float(chance.sum())
             if total <= 0:
                 break
-            centres = np.concatenate([centres, samples[rng.choice(len(samples), p=chance / total)][None]])
+            added = rng.choice(len(samples), p=chance / total)
+            centres = np.concatenate([centres, samples[added][None]])
         result = _refine(samples, weights, centres)
         if best is None or result[1] < best[1]:
             best = result
