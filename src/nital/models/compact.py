@@ -6,18 +6,20 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nital.errors import ModelError
+from nital.errors import ModelError, UsageError
 from nital.models.protocol import Decoded, Embedding
 from nital.prompts import PromptSet
 
 __all__ = ["TARGETS", "CompactModel"]
 
 TARGETS = ("grains", "phases", "particles", "layers")
+PARTS = ("encoder", "object", "phase")
+ENTRIES = {"name", "sha256", "embedding_channels", "phase_scale", "phase_threshold"}
 STRIDE = 32  # image sides that the encoder takes are multiples of this
 GRID = 48  # cells a side of an object's window
 WINDOW = 1.5  # side of the window over the longer side of the object's box, as in training
@@ -47,18 +49,18 @@ class CompactModel:
         Raises
         ------
         ModelError
-            When a file is missing or its SHA-256 is not the recorded one.
+            When a file is missing or cannot be read, when ``compact.json`` describes no compact
+            model, or when the SHA-256 of a file is not the recorded one.
         """
         try:
-            description = json.loads((folder / "compact.json").read_text())
-            graphs = {
-                part: (folder / f"compact-{part}.onnx").read_bytes()
-                for part in ("encoder", "object", "phase")
-            }
+            description = json.loads((folder / "compact.json").read_text(encoding="utf-8"))
+            graphs = {part: (folder / f"compact-{part}.onnx").read_bytes() for part in PARTS}
         except (OSError, ValueError) as error:
             raise ModelError(
-                f"the compact model in {folder} cannot be read ({error}); reinstall nital"
+                f"the compact model in {folder} cannot be read ({error}); reinstall nital or copy"
+                " the model's files again"
             ) from error
+        _check_description(description, folder / "compact.json")
         for part, graph in graphs.items():
             if hashlib.sha256(graph).hexdigest() != description["sha256"][part]:
                 raise ModelError(
@@ -70,7 +72,7 @@ class CompactModel:
             description["name"],
             joint.hexdigest(),
             description,
-            *(_session(graphs[part]) for part in ("encoder", "object", "phase")),
+            *(_session(graphs[part]) for part in PARTS),
         )
 
     def embed(self, image: NDArray[np.float32], target: str) -> Embedding:
@@ -80,9 +82,9 @@ class CompactModel:
         ``target_probability`` is meant to be used.
         """
         height, width = image.shape
-        pad = (-height % STRIDE, -width % STRIDE)
-        mode = "reflect" if min(height, width) > STRIDE else "edge"
-        padded = np.pad(image, ((0, pad[0]), (0, pad[1])), mode=mode)
+        pad = ((0, -height % STRIDE), (0, -width % STRIDE))
+        mode: Literal["reflect", "edge"] = "reflect" if min(height, width) > STRIDE else "edge"
+        padded = np.pad(image, pad, mode=mode)
         one_hot = np.zeros((1, len(TARGETS)), dtype=np.float32)
         if target == "auto":
             one_hot[:] = 1 / len(TARGETS)
@@ -107,8 +109,16 @@ class CompactModel:
         )
 
     def decode(self, embedding: Embedding, prompts: PromptSet, level: str = "object") -> Decoded:
-        """Decode prompts: ``"object"`` in windows around each, ``"phase"`` over the whole image."""
+        """Decode prompts: ``"object"`` in windows around each, ``"phase"`` over the whole image.
+
+        Raises
+        ------
+        UsageError
+            For a point outside the image, another level, or a phase asked for without a point.
+        """
         prompts.check_inside(embedding.shape)
+        if level not in ("object", "phase"):
+            raise UsageError(f"the level of masks is 'object' or 'phase', not {level!r}")
         if level == "phase":
             return self._decode_phase(embedding, prompts)
         windows = self._windows(embedding, prompts)
@@ -133,6 +143,8 @@ class CompactModel:
         return Decoded(logits, _sigmoid(scores), windows[:, None])
 
     def _decode_phase(self, embedding: Embedding, prompts: PromptSet) -> Decoded:
+        if not (prompts.labels == 1).any(1).all():
+            raise UsageError("a phase is asked for with a point inside it; a box names an object")
         coarse = embedding.maps["embedding"][:, :, ::2, ::2]
         rows, cols = coarse.shape[2:]
         logits = np.empty((len(prompts), 1, rows, cols), dtype=np.float32)
@@ -168,6 +180,16 @@ class CompactModel:
         centres = np.where(given[:, None], box_centres, points)
         half = sides[:, None] / 2
         return np.concatenate([centres - half, centres + half], axis=1).astype(np.float32)
+
+
+def _check_description(description: Any, path: Path) -> None:
+    """Raise :class:`ModelError` unless ``compact.json`` holds what a compact model needs."""
+    entries = description if isinstance(description, dict) else {}
+    hashes = entries.get("sha256")
+    if not (entries.keys() >= ENTRIES and isinstance(hashes, dict) and hashes.keys() == set(PARTS)):
+        raise ModelError(
+            f"{path} does not describe a compact model; export it again with this version of nital"
+        )
 
 
 def _session(graph: bytes) -> Any:

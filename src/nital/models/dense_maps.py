@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nital.models.compact import CompactModel
 from nital.models.protocol import Embedding
-from nital.models.tiles import Tile, tiles_of
+from nital.models.tiles import MARGIN, TILE, Tile, tiles_of
 
 __all__ = ["DenseMaps", "predict_dense"]
 
@@ -49,6 +49,8 @@ def predict_dense(
     embedding: bool = False,
     visit: Callable[[Tile, Embedding], None] | None = None,
     progress: Callable[[float], None] | None = None,
+    tile: int = TILE,
+    margin: int = MARGIN,
 ) -> DenseMaps:
     """Run a standardised (H, W) image through the encoder, tile by tile.
 
@@ -60,26 +62,27 @@ def predict_dense(
         Called with each tile and its embedding while it is in memory, to decode prompts there.
     progress
         Called with the share done, 0...1.
+    tile, margin
+        Size of the tiles in pixels; see :func:`nital.models.tiles.tiles_of`.
     """
     height, width = image.shape
     shape = (-(-height // 2), -(-width // 2))
     dense = np.zeros((5, *shape), dtype=np.float16)
     n_embedding = int(model.description["embedding_channels"]) if embedding else 0
     phases = np.zeros((n_embedding, *shape), dtype=np.float16)
-    tiles = list(tiles_of(image.shape))
-    for index, tile in enumerate(tiles):
-        embedded = model.embed(image[tile.outer], target)
-        rows = slice(tile.core_top // 2, -(-tile.core_bottom // 2))
-        cols = slice(tile.core_left // 2, -(-tile.core_right // 2))
-        top, left = rows.start - tile.top // 2, cols.start - tile.left // 2
-        inner = np.s_[
-            :, top : top + rows.stop - rows.start, left : left + cols.stop - cols.start
-        ]
+    tiles = list(tiles_of((height, width), tile, margin))
+    for index, part in enumerate(tiles):
+        embedded = model.embed(image[part.outer], target)
+        rows = slice(part.core_top // 2, -(-part.core_bottom // 2))
+        cols = slice(part.core_left // 2, -(-part.core_right // 2))
+        top, left = rows.start - part.top // 2, cols.start - part.left // 2
+        inner = np.s_[:, top : top + rows.stop - rows.start, left : left + cols.stop - cols.start]
         dense[:, rows, cols] = embedded.maps["dense"][inner]
         if n_embedding:
             phases[:, rows, cols] = embedded.maps["embedding"][0][inner]
         if visit is not None:
-            visit(tile, embedded)
+            visit(part, embedded)
         if progress is not None:
             progress((index + 1) / len(tiles))
-    return DenseMaps(*dense, phases)
+    foreground, boundary, distance, log_extent, log_width = dense
+    return DenseMaps(foreground, boundary, distance, log_extent, log_width, phases)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nital.errors import UsageError
 
 __all__ = ["Tile", "standardise", "tiles_of"]
 
 TILE = 1024
 MARGIN = 96
+STEP = 32  # positions at which the encoder sees the same image the same way are this far apart
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class Tile:
         return np.s_[self.core_top : self.core_bottom, self.core_left : self.core_right]
 
     def holds(self, points: NDArray[np.floating]) -> NDArray[np.bool_]:
-        """Which (N, 2) whole-image points lie in the core."""
-        rows, cols = points[:, 0], points[:, 1]
+        """Which (N, 2) whole-image points lie in the core; pixel centres are whole numbers."""
+        rows, cols = points[:, 0] + 0.5, points[:, 1] + 0.5
         return np.asarray(
             (rows >= self.core_top)
             & (rows < self.core_bottom)
@@ -49,12 +53,30 @@ class Tile:
 
 
 def tiles_of(shape: tuple[int, int], tile: int = TILE, margin: int = MARGIN) -> Iterator[Tile]:
-    """Tiles whose cores cover an (H, W) image once; core edges lie on even pixels."""
+    """Tiles whose cores cover an (H, W) image once; all inner edges are multiples of 32.
+
+    Parameters
+    ----------
+    tile
+        About the side of a core in pixels, at least 64.
+    margin
+        What a tile sees around its core, in pixels; a multiple of 32.
+
+    Raises
+    ------
+    UsageError
+        When the tile is too small or the margin no multiple of 32.
+    """
+    if tile < 2 * STEP or margin < 0 or margin % STEP:
+        raise UsageError(
+            f"a tile needs at least {2 * STEP} pixels and a margin that is a multiple of {STEP},"
+            f" not {tile} and {margin}"
+        )
     for top, bottom in _spans(shape[0], tile, margin):
         for left, right in _spans(shape[1], tile, margin):
             yield Tile(
-                max(0, top - margin) if top else 0,
-                max(0, left - margin) if left else 0,
+                max(0, top - margin),
+                max(0, left - margin),
                 min(shape[0], bottom + margin),
                 min(shape[1], right + margin),
                 top,
@@ -65,12 +87,12 @@ def tiles_of(shape: tuple[int, int], tile: int = TILE, margin: int = MARGIN) -> 
 
 
 def _spans(length: int, tile: int, margin: int) -> list[tuple[int, int]]:
-    """Core intervals of nearly equal even length."""
+    """Core intervals of nearly equal length."""
     if length <= tile + 2 * margin:
         return [(0, length)]
     count = -(-length // tile)
-    edges = [2 * round(length * k / count / 2) for k in range(count)] + [length]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    edges = [STEP * round(length * k / count / STEP) for k in range(count)] + [length]
+    return list(pairwise(edges))
 
 
 def standardise(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
