@@ -36,7 +36,9 @@ class SegmentOptions:
 
     def __post_init__(self) -> None:
         if self.target not in (*TARGETS, "auto"):
-            raise UsageError(f"target must be auto or one of {', '.join(TARGETS)}, not {self.target!r}")
+            raise UsageError(
+                f"target must be auto or one of {', '.join(TARGETS)}, not {self.target!r}"
+            )
         if self.phases is not None and not 1 <= self.phases <= MAX_PHASES:
             raise UsageError(f"the number of phases must be 1 to {MAX_PHASES}, not {self.phases}")
 

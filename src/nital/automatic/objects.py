@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from nital.automatic.resample import rescale, resize_map
 from nital.masks.flatten import Painted, paint
@@ -150,7 +149,10 @@ def _mean_inside(instances: Instances, values: NDArray[np.float16]) -> NDArray[n
         top, left, bottom, right = instances.windows[index]
         rows = ((top + steps * (bottom - top)) / 2).astype(int)
         cols = ((left + steps * (right - left)) / 2).astype(int)
-        row_ok, col_ok = (rows >= 0) & (rows < values.shape[0]), (cols >= 0) & (cols < values.shape[1])
+        row_ok, col_ok = (
+            (rows >= 0) & (rows < values.shape[0]),
+            (cols >= 0) & (cols < values.shape[1]),
+        )
         mask = (instances.logits[index] > 0) & row_ok[:, None] & col_ok[None]
         sampled = values[rows.clip(0, values.shape[0] - 1)][:, cols.clip(0, values.shape[1] - 1)]
         if mask.any():
@@ -169,6 +171,6 @@ def _fill_grains(painted: Painted, maps: DenseMaps) -> Painted:
     cores = np.where(np.isin(painted.labels, lost), painted.labels, cores)
     if not cores.any():
         return Painted(np.ones(shape, np.int32), np.full(shape, 128, np.uint8))
-    labels = watershed(boundary, cores).astype(np.int32)
+    labels = watershed(boundary, cores).astype(np.int32)  # type: ignore[no-untyped-call]
     probability = np.where(labels == painted.labels, np.maximum(painted.probability, 128), 128)
     return Painted(labels, probability.astype(np.uint8))

@@ -16,9 +16,7 @@ def rescale(image: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
     return resize_map(image, (shape[0], shape[1]))
 
 
-def resize_map(
-    values: NDArray[np.floating], shape: tuple[int, int]
-) -> NDArray[np.float32]:
+def resize_map(values: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[np.float32]:
     """Bilinear resize of an (h, w) map to ``shape``; averages where it shrinks."""
     from PIL import Image
 

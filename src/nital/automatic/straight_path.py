@@ -12,7 +12,6 @@ from nital.automatic.objects import find_objects
 from nital.automatic.target import choose_target, natural_scale
 from nital.micrograph import Micrograph
 from nital.models import load_model
-from nital.models.compact import CompactModel
 from nital.models.tiles import standardise
 from nital.segmentation import ModelInfo, Progress, Segmentation, SegmentOptions, Target
 
@@ -52,7 +51,11 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
             found = find_objects(
                 model, image, target, scale, boost=options.boost, progress=encoding
             )
-            parts, log, extra = _object_parts(found.labels, found.probability, target), found.log, found.facts
+            parts, log, extra = (
+                _object_parts(found.labels, found.probability, target),
+                found.log,
+                found.facts,
+            )
         else:
             materials = find_materials(
                 model, image, target, scale, number=options.phases, progress=encoding
@@ -84,9 +87,7 @@ def _constant(shape: tuple[int, ...], target: str) -> Parts:
     return labels, np.ones(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
 
 
-def _object_parts(
-    labels: NDArray[np.int32], probability: NDArray[np.uint8], target: str
-) -> Parts:
+def _object_parts(labels: NDArray[np.int32], probability: NDArray[np.uint8], target: str) -> Parts:
     """Labels 1...n, phases and confidence of grains or particles."""
     labels = _consecutive(labels)
     if target == "grains":
@@ -126,8 +127,8 @@ def _material_parts(materials: Materials, target: str, boost: bool) -> Parts:
         vacuum = np.concatenate([[True], foreground < VACUUM])
         vacuum &= ~np.concatenate([[False], foreground >= foreground.max()])
         objects = np.where(vacuum[phases], 0, numbered)
-    labels = label(objects, background=0, connectivity=1).astype(np.int32)
-    return labels, numbered, materials.probability
+    labels = label(objects, background=0, connectivity=1)  # type: ignore[no-untyped-call]
+    return labels.astype(np.int32), numbered, materials.probability
 
 
 def _consecutive(labels: NDArray[np.int32]) -> NDArray[np.int32]:
