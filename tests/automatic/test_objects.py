@@ -1,0 +1,41 @@
+"""Objects of plain shapes: found once, at any scale, with a log that adds up."""
+
+from __future__ import annotations
+
+import pytest
+
+from nital.automatic.objects import ObjectOptions, find_objects
+from nital.models import load_model
+from nital.models.tiles import standardise
+from nital.simulate import simulate
+
+
+@pytest.mark.parametrize("target", ["particles", "grains"])
+@pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
+def test_labels_are_at_the_size_of_the_image(target, scale):
+    image = standardise(simulate(7, target, (110, 95), scale=22).image)
+    found = find_objects(load_model("compact"), image, target, scale)
+    assert found.labels.shape == found.probability.shape == image.shape
+    assert found.labels.max() <= max(1, len(found.scores))
+    assert ((found.scores >= 0) & (found.scores <= 1)).all()
+    assert (found.probability[found.labels > 0] >= 128).all()
+    if target == "grains":
+        assert (found.labels > 0).all()
+    removed = sum(entry["count"] for entry in found.log)
+    assert found.facts["candidates"] - removed == found.facts["survivors"]
+
+
+def test_a_score_that_none_reaches_leaves_nothing():
+    image = standardise(simulate(7, "particles", (110, 95), scale=22).image)
+    strict = ObjectOptions(lowest_score=1.1)
+    found = find_objects(load_model("compact"), image, "particles", 1.0, options=strict)
+    assert not found.labels.any()
+    assert found.facts["survivors"] == 0
+    assert len(found.scores) == 0
+
+
+def test_grains_that_are_not_found_are_one_grain():
+    image = standardise(simulate(7, "grains", (80, 80)).image)
+    strict = ObjectOptions(lowest_score=1.1)
+    found = find_objects(load_model("compact"), image, "grains", 1.0, options=strict)
+    assert (found.labels == 1).all()
