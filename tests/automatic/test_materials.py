@@ -59,6 +59,5 @@ def test_materials_cover_the_image_at_its_own_size():
         assert part.dtype == np.uint8
     assert 1 <= found.phases.min() <= found.phases.max() <= 3
     assert found.facts["number"] == 3
-    assert found.facts["scale"] == 0.7
     assert found.facts["number_curve"][-1][0] == 3
     assert shares[-1] == 1
