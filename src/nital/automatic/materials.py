@@ -64,7 +64,6 @@ def find_materials(
         (255 * best).astype(np.uint8),
         (255 * foreground).astype(np.uint8),
         {
-            "scale": scale,
             "number": len(phase_model.centres),
             "separation": round(min(phase_model.separation, 1e6), 4),
             "number_curve": [[n, round(v, 6)] for n, v in phase_model.curve],

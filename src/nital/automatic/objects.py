@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.automatic.resample import rescale, resize_map
+from nital.boost.merging import merge_weak_boundaries
 from nital.masks.flatten import Painted, paint
 from nital.masks.instances import Instances
 from nital.masks.overlap import suppress
@@ -20,7 +21,7 @@ from nital.models.tiles import Tile
 from nital.prompts import PromptSet
 from nital.prompts.dense import object_centres
 
-__all__ = ["ObjectOptions", "Objects", "find_objects"]
+__all__ = ["ObjectOptions", "Objects", "candidates", "clean", "find_objects"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,10 @@ class ObjectOptions:
         covers more than this share of it.
     lowest_foreground
         Particles: mean foreground probability that a mask needs.
-    smallest_width
-        Particles: smallest width in pixels of the rescaled image.
+    smallest_area
+        Smallest area of a mask in square pixels of the rescaled image.
+    weak_boundary
+        Grains: neighbours are merged whose common boundary is less probable than this.
     """
 
     lowest_score: float = 0.35
@@ -45,6 +48,7 @@ class ObjectOptions:
     cover_threshold: float = 0.7
     lowest_foreground: float = 0.4
     smallest_area: float = 6.0
+    weak_boundary: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -74,18 +78,8 @@ def find_objects(
 ) -> Objects:
     """Find all grains or particles of a standardised (H, W) image at a given scale."""
     options = options or ObjectOptions()
-    resized = rescale(image, scale)
-    parts: list[Instances] = []
-
-    def decode(tile: Tile, embedding: Embedding) -> None:
-        parts.append(_decode_tile(model, tile, embedding))
-
-    maps = predict_dense(model, resized, target, visit=decode, progress=progress)
-    candidates = Instances.join(parts) if parts else Instances.empty(GRID)
-    log: list[dict[str, Any]] = []
-    kept = _remove(candidates, maps, target, options, log) if boost else candidates
-    survivors = kept.take(suppress(kept, options.iou_threshold, options.cover_threshold))
-    log.append({"action": "suppress", "count": len(kept) - len(survivors)})
+    found, maps = candidates(model, rescale(image, scale), target, progress)
+    survivors, log = clean(found, maps, target, options, boost=boost)
     factor = np.float32(1 / scale)
     full = Instances(
         survivors.logits,
@@ -97,8 +91,43 @@ def find_objects(
     painted = paint(full, (image.shape[0], image.shape[1]))
     if target == "grains":
         painted = _fill_grains(painted, maps)
-    facts = {"candidates": len(candidates), "survivors": len(survivors), "scale": scale}
+        if boost:
+            painted, merges = _merge_grains(painted, maps, options.weak_boundary)
+            log.append({"action": "merge", "reason": "no boundary between", "count": merges})
+    facts = {"candidates": len(found), "survivors": len(survivors)}
     return Objects(painted.labels, painted.probability, survivors.scores, tuple(log), facts)
+
+
+def candidates(
+    model: CompactModel,
+    image: NDArray[np.float32],
+    target: str,
+    progress: Callable[[float], None] | None = None,
+) -> tuple[Instances, DenseMaps]:
+    """All candidates of a rescaled image, and its dense maps."""
+    parts: list[Instances] = []
+
+    def decode(tile: Tile, embedding: Embedding) -> None:
+        parts.append(_decode_tile(model, tile, embedding))
+
+    maps = predict_dense(model, image, target, visit=decode, progress=progress)
+    return Instances.join(parts), maps
+
+
+def clean(
+    found: Instances,
+    maps: DenseMaps,
+    target: str,
+    options: ObjectOptions,
+    *,
+    boost: bool = True,
+) -> tuple[Instances, list[dict[str, Any]]]:
+    """Remove what is doubtful (unless ``boost`` is off) and suppress duplicates; with a log."""
+    log: list[dict[str, Any]] = []
+    kept = _remove(found, maps, target, options, log) if boost else found
+    survivors = kept.take(suppress(kept, options.iou_threshold, options.cover_threshold))
+    log.append({"action": "suppress", "count": len(kept) - len(survivors)})
+    return survivors, log
 
 
 def _decode_tile(model: CompactModel, tile: Tile, embedding: Embedding) -> Instances:
@@ -174,3 +203,11 @@ def _fill_grains(painted: Painted, maps: DenseMaps) -> Painted:
     labels = watershed(boundary, cores).astype(np.int32)  # type: ignore[no-untyped-call]
     probability = np.where(labels == painted.labels, np.maximum(painted.probability, 128), 128)
     return Painted(labels, probability.astype(np.uint8))
+
+
+def _merge_grains(painted: Painted, maps: DenseMaps, threshold: float) -> tuple[Painted, int]:
+    """Join the pieces of a grain that prompts have split."""
+    shape = painted.labels.shape
+    boundary = resize_map(maps.boundary, (shape[0], shape[1]))
+    labels, merges = merge_weak_boundaries(painted.labels, boundary, threshold)
+    return Painted(labels, painted.probability), merges

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from nital.automatic.materials import Materials, find_materials, smooth_regions
 from nital.automatic.objects import find_objects
-from nital.automatic.target import choose_target, natural_scale
+from nital.automatic.scale import natural_scale
+from nital.automatic.target import choose_target
 from nital.micrograph import Micrograph
 from nital.models import load_model
 from nital.models.tiles import standardise
@@ -41,8 +42,9 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
         parts = _constant(image.shape, target)
     else:
         progress("scale", 0.0)
-        scale, width = natural_scale(model, image, target)
-        facts["object_width_px"] = None if width is None else round(width, 2)
+        choice = natural_scale(model, image, target)
+        scale = choice.scale
+        facts |= {"scale": scale, "scale_trials": [list(trial) for trial in choice.trials]}
 
         def encoding(share: float) -> None:
             progress("segment", share)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 from pathlib import Path
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 
 from nital.errors import ModelError
 from nital.training.loop import load_network
-from nital.training.network import DENSE_CHANNELS, CompactNetwork
+from nital.training.network import DENSE_CHANNELS, CompactNetwork, NetworkConfig
 
 __all__ = ["export_compact"]
 
@@ -24,14 +23,23 @@ OPSET = 18
 
 
 def export_compact(
-    weights: Path, folder: Path, *, tolerance: float = 2e-3, card: dict[str, Any] | None = None
+    weights: Path,
+    folder: Path,
+    *,
+    config: NetworkConfig | None = None,
+    tolerance: float = 2e-3,
+    card: dict[str, Any] | None = None,
 ) -> dict[str, float]:
     """Write ``compact-{encoder,object,phase}.onnx`` and ``compact.json`` into ``folder``.
+
+    Nothing is written unless all parts reproduce torch; ``compact.json`` is written last.
 
     Parameters
     ----------
     weights
         ``weights.safetensors`` of a training.
+    config
+        Widths of that network, where they are not the usual ones.
     tolerance
         Largest allowed difference between ONNX Runtime and torch, relative to the output's range.
     card
@@ -45,26 +53,21 @@ def export_compact(
     Raises
     ------
     ModelError
-        When an exported part does not reproduce torch.
+        When the weights are of another network, or an exported part does not reproduce torch.
     """
-    network = load_network(weights)
-    folder.mkdir(parents=True, exist_ok=True)
+    network = load_network(weights, config)
     differences: dict[str, float] = {}
-    hashes: dict[str, str] = {}
+    graphs: dict[str, bytes] = {}
     for part in PARTS:
         module, inputs, dynamic, names = _part(network, part)
-        graph = _to_onnx(module, inputs, dynamic, names)
-        differences |= _compare(part, graph, network, names)
-        temporary = folder / f"compact-{part}.onnx.part"
-        temporary.write_bytes(graph)
-        os.replace(temporary, folder / f"compact-{part}.onnx")
-        hashes[part] = hashlib.sha256(graph).hexdigest()
+        graphs[part] = _to_onnx(module, inputs, dynamic, names)
+        differences |= _compare(part, graphs[part], network, names)
     worst = max(differences, key=lambda k: differences[k])
     if differences[worst] > tolerance:
         raise ModelError(f"the export differs from torch by {differences[worst]:.2g} in {worst}")
     description = {
         "name": "compact",
-        "sha256": hashes,
+        "sha256": {part: hashlib.sha256(graph).hexdigest() for part, graph in graphs.items()},
         "dense_channels": list(DENSE_CHANNELS),
         "targets": ["grains", "phases", "particles", "layers"],
         "embedding_channels": network.config.embedding,
@@ -72,8 +75,18 @@ def export_compact(
         "phase_threshold": float(network.phase_decoder.threshold.detach()),
         **(card or {}),
     }
-    (folder / "compact.json").write_text(json.dumps(description, indent=1) + "\n")
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, graph in graphs.items():
+        _write(folder / f"compact-{part}.onnx", graph)
+    _write(folder / "compact.json", (json.dumps(description, indent=1) + "\n").encode())
     return differences
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(data)
+    os.replace(temporary, path)
 
 
 def _example_inputs(network: CompactNetwork, part: str, side: int, count: int) -> dict[str, Tensor]:
@@ -165,11 +178,17 @@ def _to_onnx(
     )
     if program is None:
         raise ModelError("torch could not export the network to ONNX")
-    buffer = io.BytesIO()
-    import onnx
+    return _without_traces(program.model_proto)
 
-    onnx.save(program.model_proto, buffer)
-    return buffer.getvalue()
+
+def _without_traces(model: Any) -> bytes:
+    """Serialise an ONNX model without the stack traces, and so the paths, of who exported it."""
+    graph = model.graph
+    values = (*graph.value_info, *graph.input, *graph.output, *graph.initializer)
+    for part in (model, graph, *graph.node, *values):
+        part.ClearField("metadata_props")
+        part.ClearField("doc_string")
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def _compare(

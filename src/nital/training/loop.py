@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -14,8 +15,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, IterableDataset
 
+from nital.errors import ModelError
 from nital.training.losses import compute_losses
 from nital.training.network import CompactNetwork, NetworkConfig
 from nital.training.samples import RealImage, SampleStream, StreamOptions, load_real_images
@@ -68,7 +71,8 @@ class _Crops(IterableDataset[dict[str, np.ndarray[Any, Any]]]):
     def __iter__(self) -> Iterator[dict[str, np.ndarray[Any, Any]]]:
         info = torch.utils.data.get_worker_info()
         worker = 0 if info is None else info.id
-        torch.set_num_threads(1)
+        if info is not None:
+            torch.set_num_threads(1)
         key = (self.seed, self.start, worker)
         stream = SampleStream(key, self.options, self.real)
         rng = np.random.default_rng((*key, 1))
@@ -85,6 +89,7 @@ def train_compact(
     config: NetworkConfig | None = None,
     initial: Path | None = None,
     report: Callable[[int, int, dict[str, float]], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Train, or go on with the training whose checkpoint lies in ``folder``.
 
@@ -99,6 +104,8 @@ def train_compact(
         ``weights.safetensors`` of an earlier training to start from.
     report
         Called with (step, steps, mean losses) about every 50 steps.
+    progress
+        Called with (step, steps) at the start and after every step.
 
     Returns
     -------
@@ -110,22 +117,34 @@ def train_compact(
     network = CompactNetwork(config)
     if initial is not None:
         network.load_state_dict(load_network(initial).state_dict())
-    network = network.to(memory_format=torch.channels_last)
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(EMA_DECAY), use_buffers=True
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average = AveragedModel(
+        network,
+        multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY),  # type: ignore[no-untyped-call]
+        use_buffers=True,
     )
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
+        network.parameters(),
+        lr=options.learning_rate,
+        weight_decay=options.weight_decay,
+        fused=True,
     )
     start = _resume(folder, network, average, optimizer)
+    if start >= options.steps:
+        return folder / "weights.safetensors"
     real = load_real_images(data) if data is not None else ()
     crops = _Crops(options.seed, start, stream or StreamOptions(), real)
     loader = DataLoader(
-        crops, batch_size=options.batch, num_workers=options.workers, prefetch_factor=4
+        crops,
+        batch_size=options.batch,
+        num_workers=options.workers,
+        prefetch_factor=4 if options.workers else None,
     )
     sums: dict[str, float] = {}
     began, counted = time.monotonic(), 0
     network.train()
+    if progress is not None:
+        progress(start, options.steps)
     for step, batch in enumerate(loader, start=start + 1):
         for group in optimizer.param_groups:
             group["lr"] = options.learning_rate * _schedule(step, options)
@@ -143,6 +162,8 @@ def train_compact(
             sums, counted, began = {}, 0, time.monotonic()
         if step % options.checkpoint_every == 0 or step >= options.steps:
             _save(folder, step, network, average, optimizer, options)
+        if progress is not None:
+            progress(step, options.steps)
         if step >= options.steps:
             break
     return folder / "weights.safetensors"
@@ -166,23 +187,29 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         losses = compute_losses(network, batch)
-    losses["total"].backward()
+    losses["total"].backward()  # type: ignore[no-untyped-call]
     nn.utils.clip_grad_norm_(network.parameters(), 3.0)
     optimizer.step()
     return losses
 
 
 def _resume(
-    folder: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+    folder: Path, network: nn.Module, average: AveragedModel, optimizer: torch.optim.Optimizer
 ) -> int:
     """Load the checkpoint if there is one; return the step it was made at."""
     path = folder / "checkpoint.pt"
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
-    network.load_state_dict(state["network"])
-    average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
+    try:
+        state = torch.load(path, weights_only=True)
+        network.load_state_dict(state["network"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (OSError, EOFError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
+        raise ModelError(
+            f"{path} is no checkpoint of this network; train into another folder, or delete the"
+            " file to begin anew"
+        ) from error
     return int(state["step"])
 
 
@@ -190,7 +217,7 @@ def _save(
     folder: Path,
     step: int,
     network: CompactNetwork,
-    average: nn.Module,
+    average: AveragedModel,
     optimizer: torch.optim.Optimizer,
     options: TrainingOptions,
 ) -> None:
@@ -224,9 +251,23 @@ def _log(path: Path, step: int, means: dict[str, float]) -> None:
 
 
 def load_network(weights: Path, config: NetworkConfig | None = None) -> CompactNetwork:
-    """The network of a ``weights.safetensors``, in evaluation mode."""
+    """The network of a ``weights.safetensors``, in evaluation mode.
+
+    Raises
+    ------
+    ModelError
+        When the file cannot be read or holds the weights of another network.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     network = CompactNetwork(config)
-    network.load_state_dict(load_file(weights))
+    try:
+        network.load_state_dict(load_file(weights))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ModelError(
+            f"{weights} cannot be used as weights of the compact network ({reason}); give the"
+            " weights.safetensors of a training with this version of nital"
+        ) from error
     return network.eval()

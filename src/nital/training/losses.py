@@ -106,14 +106,21 @@ def _prompt_losses(
     parts: dict[str, list[Tensor]] = {
         k: [] for k in ("object", "object_score", "phase_prompt", "phase_score")
     }
-    coarse, fine, queries = embedding[:, :, ::2, ::2].split(1), mask_features.split(1), query.split(1)
+    coarse = embedding[:, :, ::2, ::2]
     for b in range(len(embedding)):
+        image = slice(b, b + 1)
         points, kinds = batch["points"][b], batch["point_labels"][b]
         here = batch["has_object"][b] > 0
         if here.any():
             logits, score = network.object_decoder(
-                fine[b], queries[b], points[here], kinds[here],
-                batch["boxes"][b][here], batch["windows"][b][here], size, unit,
+                mask_features[image],
+                query[image],
+                points[here],
+                kinds[here],
+                batch["boxes"][b][here],
+                batch["windows"][b][here],
+                size,
+                unit,
             )
             truth = batch["masks"][b][here]
             loss, iou = _mask_loss(logits, truth)
@@ -123,8 +130,8 @@ def _prompt_losses(
         usable = (asked > 0) & (kinds == 1).any(1)
         if usable.any() and (batch["phases"][b] > 0).any():
             logits, score = network.phase_decoder(
-                coarse[b],
-                queries[b],
+                coarse[image],
+                query[image],
                 points[usable][:, :1],
                 kinds[usable][:, :1],
                 size,
@@ -138,9 +145,7 @@ def _prompt_losses(
     return {k: torch.stack(v).mean() if v else zero for k, v in parts.items()}
 
 
-def _mask_loss(
-    logits: Tensor, truth: Tensor, known: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
+def _mask_loss(logits: Tensor, truth: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """BCE + Dice of (N, h, w) logits, and the IoU that each reaches (no gradient)."""
     weight = torch.ones_like(truth) if known is None else known.expand_as(truth)
     bce = F.binary_cross_entropy_with_logits(logits, truth, weight=weight, reduction="none")

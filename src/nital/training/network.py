@@ -150,17 +150,16 @@ class Encoder(nn.Module):
         self.embedding = nn.Conv2d(fine, config.embedding, 1)
         self.mask_features = nn.Conv2d(fine, config.mask_channels, 1)
         self.target_head = nn.Sequential(
-            nn.Linear(widths[-1], 64), nn.ReLU(), nn.Linear(64, N_TARGETS)
+            nn.BatchNorm1d(2 * sum(widths)),
+            nn.Linear(2 * sum(widths), 48),
+            nn.ReLU(),
+            nn.Linear(48, N_TARGETS),
         )
 
     def forward(
         self, image: Tensor, target: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        features = []
-        x = image
-        for stage in self.stages:
-            x = stage(x)
-            features.append(x)
+        features = self.features(image)
         s2, s4, s8, s16, s32 = features
         y = self.level16(s32, s16, target)
         y = self.level8(y, s8, target)
@@ -171,8 +170,26 @@ class Encoder(nn.Module):
             self.embedding(fine),
             self.mask_features(fine),
             query,
-            self.target_head(s32.mean(dim=(2, 3))),
+            self.target_head(self.summary(features)),
         )
+
+    def features(self, image: Tensor) -> list[Tensor]:
+        """Maps of the five stages, at strides 2, 4, 8, 16 and 32."""
+        features = []
+        x = image
+        for stage in self.stages:
+            x = stage(x)
+            features.append(x)
+        return features
+
+    def summary(self, features: list[Tensor]) -> Tensor:
+        """Mean and standard deviation of every channel of every stage: what the image is like."""
+        means = [f.mean(dim=(2, 3)) for f in features]
+        spreads = [
+            ((f - m[:, :, None, None]) ** 2).mean(dim=(2, 3)).clamp(min=1e-8).sqrt()
+            for f, m in zip(features, means, strict=True)
+        ]
+        return torch.cat(means + spreads, 1)
 
 
 def sample_map(features: Tensor, points: Tensor, image_size: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from nital.training.targets import Sample
 __all__ = ["RealImage", "SampleStream", "StreamOptions", "load_real_images"]
 
 TARGETS = ("grains", "phases", "particles", "layers")
+Pixel = TypeVar("Pixel", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _cut(rng: np.random.Generator, scene: Scene, size: int) -> Scene:
     if scene.target == "layers" and rng.random() < 0.7:
         turns = 2 * (turns % 2)
 
-    def view(array: NDArray[np.generic]) -> NDArray[np.generic]:
+    def view(array: NDArray[Pixel]) -> NDArray[Pixel]:
         piece = np.rot90(array[top : top + size, left : left + size], turns)
         return np.ascontiguousarray(piece[:, ::-1] if mirror else piece)
 
@@ -114,9 +116,7 @@ def _cut(rng: np.random.Generator, scene: Scene, size: int) -> Scene:
     )
 
 
-def _telling_crop(
-    rng: np.random.Generator, images: tuple[RealImage, ...], size: int
-) -> Sample:
+def _telling_crop(rng: np.random.Generator, images: tuple[RealImage, ...], size: int) -> Sample:
     """A real crop that shows an edge, or the fourth try."""
     for _ in range(4):
         sample = _real_crop(rng, images, size)
@@ -131,7 +131,7 @@ def _real_crop(rng: np.random.Generator, images: tuple[RealImage, ...], size: in
     chosen = images[int(rng.integers(len(images)))]
     zoom = _zoom(rng, chosen, size)
     height, width = chosen.image.shape
-    span = min(height, width, int(round(size / zoom)))
+    span = min(height, width, round(size / zoom))
     top, left = int(rng.integers(0, height - span + 1)), int(rng.integers(0, width - span + 1))
     part = np.s_[top : top + span, left : left + span]
     factor = size / span
@@ -149,14 +149,10 @@ def _real_crop(rng: np.random.Generator, images: tuple[RealImage, ...], size: in
     if mirror:
         arrays = [a[:, ::-1] for a in arrays]
     image, labels, valid = (np.ascontiguousarray(a) for a in arrays)
-    labels = _split_disconnected(labels)
-    return Sample(
-        _reexpose(rng, image),
-        labels,
-        np.where(labels > 0, 2, 1).astype(np.uint8) if chosen.target == 2 else np.ones_like(labels, dtype=np.uint8),
-        valid,
-        chosen.target,
-    )
+    labels = _renumbered(labels)
+    particles = (labels > 0) & (TARGETS[chosen.target] == "particles")
+    phases = np.where(particles, 2, 1).astype(np.uint8)
+    return Sample(_reexpose(rng, image), labels, phases, valid, chosen.target)
 
 
 def _zoom(rng: np.random.Generator, chosen: RealImage, size: int) -> float:
@@ -170,7 +166,7 @@ def _zoom(rng: np.random.Generator, chosen: RealImage, size: int) -> float:
     return float(np.clip(zoom, 0.25, 3.0))
 
 
-def _split_disconnected(labels: NDArray[np.int32]) -> NDArray[np.int32]:
+def _renumbered(labels: NDArray[np.int32]) -> NDArray[np.int32]:
     """Renumber the labels of a crop from 1 without gaps."""
     _, inverse = np.unique(labels, return_inverse=True)
     renumbered = inverse.reshape(labels.shape).astype(np.int32)
@@ -190,7 +186,7 @@ def _reexpose(rng: np.random.Generator, image: NDArray[np.float32]) -> NDArray[n
         grey = grey + float(rng.uniform(0, 0.08)) * rng.standard_normal(grey.shape)
     gain = float(rng.uniform(0.4, 1.1))
     grey = grey * gain + float(rng.uniform(0, max(0.01, 1 - gain)))
-    return (np.clip(grey, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.clip(grey, 0, 1) * 255, dtype=np.uint8)
 
 
 def load_real_images(folder: Path, *, validation: bool = False) -> tuple[RealImage, ...]:
@@ -199,7 +195,8 @@ def load_real_images(folder: Path, *, validation: bool = False) -> tuple[RealIma
     Parameters
     ----------
     folder
-        Holds ``emps_train``, ``rock_grains`` and ``nist_grains``; sets that are absent are left out.
+        Holds ``emps_train``, ``rock_grains`` and ``nist_grains``; sets that are absent are left
+        out.
     validation
         Take the held-out part of each set instead of the training part.
     """
@@ -229,4 +226,5 @@ def _grains_from_lines(lines: NDArray[np.bool_]) -> NDArray[np.int32]:
     from skimage.segmentation import expand_labels
 
     regions, _ = ndimage.label(~lines)
-    return np.asarray(expand_labels(regions, 20), dtype=np.int32)
+    grown = expand_labels(regions, 20)  # type: ignore[no-untyped-call]
+    return np.asarray(grown, dtype=np.int32)

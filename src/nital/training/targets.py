@@ -23,7 +23,7 @@ class Sample:
     Parameters
     ----------
     image
-        (H, W) uint8.
+        (H, W) uint8, H and W even.
     labels, phases
         (H, W) int32 and uint8 as in a ``Scene``.
     valid
@@ -32,8 +32,6 @@ class Sample:
         Index of the target: grains, phases, particles, layers.
     uncertain
         Labels of objects whose outline an expert would not sign.
-    whole
-        Labels are complete: sizes of objects that touch the crop's edge are not to be learnt.
     """
 
     image: NDArray[np.uint8]
@@ -121,12 +119,8 @@ def _boxes(labels: NDArray[np.int32], count: int) -> NDArray[np.int32]:
 
 
 def _touching(boxes: NDArray[np.int32], shape: tuple[int, int]) -> NDArray[np.bool_]:
-    return (
-        (boxes[:, 0] == 0)
-        | (boxes[:, 1] == 0)
-        | (boxes[:, 2] == shape[0])
-        | (boxes[:, 3] == shape[1])
-    )
+    start, stop = boxes[:, :2] == 0, boxes[:, 2:] == np.array(shape)
+    return np.asarray((start | stop).any(1))
 
 
 def _prompts(
@@ -252,11 +246,11 @@ def _window(
 
 
 def _sample_window(mask: NDArray[np.bool_], window: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Nearest samples of a mask on the GRID x GRID cell centres of a window; 0 outside the image."""
+    """Nearest samples of a mask at a window's GRID x GRID cell centres; 0 outside the image."""
     steps = (np.arange(GRID) + 0.5) / GRID
     rows = np.floor(window[0] + steps * (window[2] - window[0])).astype(int)
     cols = np.floor(window[1] + steps * (window[3] - window[1])).astype(int)
     row_ok = (rows >= 0) & (rows < mask.shape[0])
     col_ok = (cols >= 0) & (cols < mask.shape[1])
     values = mask[rows.clip(0, mask.shape[0] - 1)][:, cols.clip(0, mask.shape[1] - 1)]
-    return (values & row_ok[:, None] & col_ok[None]).astype(np.float32)
+    return np.asarray(values & row_ok[:, None] & col_ok[None], dtype=np.float32)

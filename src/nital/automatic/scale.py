@@ -1,0 +1,97 @@
+"""The scale at which an image's structure is natural to the model.
+
+The model knows objects of some 10 to 150 pixels. Grains and particles: the image is tried at
+several scales, and the one whose masks the model itself predicts to be best is taken. Phases: the
+image is enlarged or shrunk until the predicted widths are within the model's range. Layers: large
+structures by nature, so the whole image is brought to a fixed size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nital.automatic.objects import ObjectOptions, candidates, clean
+from nital.automatic.resample import middle, rescale
+from nital.models.compact import CompactModel
+
+__all__ = ["ScaleChoice", "natural_scale"]
+
+COARSE = (0.125, 0.25, 0.5, 1.0, 2.0)
+LOOK = 400  # longest side, in rescaled pixels, of what a trial looks at
+LARGEST_SIDE = 16000  # of a rescaled image: no enlargement beyond
+LAYERS_SIDE = 512
+WIDTHS = (12.0, 60.0)
+WIDTH_LOOK = 640
+PHASE_SCALES = (0.25, 2.5)
+
+
+@dataclass(frozen=True)
+class ScaleChoice:
+    """The factor chosen and why: ``trials`` holds (scale, predicted quality or width)."""
+
+    scale: float
+    trials: tuple[tuple[float, float], ...]
+
+
+def natural_scale(model: CompactModel, image: NDArray[np.float32], target: str) -> ScaleChoice:
+    """Choose the scale of a standardised (H, W) image for one target."""
+    if target == "layers":
+        return ScaleChoice(min(1.0, LAYERS_SIDE / max(image.shape)), ())
+    if target == "phases":
+        return _by_width(model, image)
+    return _by_quality(model, image, target)
+
+
+def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) -> ScaleChoice:
+    """Octaves first, then the half octaves beside the best."""
+    quality: dict[float, float] = {}
+
+    def attempt(scale: float) -> None:
+        too_small = min(image.shape) * scale < 16 and scale < 1
+        too_large = max(image.shape) * scale > LARGEST_SIDE and scale > 1
+        if not too_small and not too_large:
+            quality[scale] = predicted_quality(model, image, target, scale)
+
+    for scale in COARSE:
+        attempt(scale)
+    if not quality or max(quality.values()) == 0.0:
+        return ScaleChoice(1.0, tuple(quality.items()))
+    best = max(quality, key=lambda s: quality[s])
+    for scale in (best / 2**0.5, best * 2**0.5):
+        attempt(scale)
+    best = max(quality, key=lambda s: quality[s])
+    return ScaleChoice(best, tuple((s, round(quality[s], 4)) for s in sorted(quality)))
+
+
+def predicted_quality(
+    model: CompactModel, image: NDArray[np.float32], target: str, scale: float
+) -> float:
+    """Area-weighted mean of the predicted IoU of the masks found in the middle of the image."""
+    view = rescale(middle(image, max(1, round(LOOK / scale))), scale)
+    found, maps = candidates(model, view, target)
+    survivors, _ = clean(found, maps, target, ObjectOptions())
+    areas = survivors.areas
+    total = float(areas.sum())
+    return float((areas * survivors.scores).sum()) / total if total > 0 else 0.0
+
+
+def _by_width(model: CompactModel, image: NDArray[np.float32]) -> ScaleChoice:
+    """Bring the area-weighted median of the predicted widths into the range."""
+    scale = 1.0
+    trials: list[tuple[float, float]] = []
+    for _ in range(2):
+        view = rescale(middle(image, max(1, round(WIDTH_LOOK / scale))), scale)
+        dense = model.embed(view, "phases").maps["dense"]
+        inside = (dense[0] > 0.5) & (dense[1] < 0.5)
+        if inside.mean() < 0.002:
+            break
+        seen = float(2.0 ** np.median(dense[4][inside]))
+        trials.append((scale, round(seen, 2)))
+        step = float(np.clip(seen, *WIDTHS)) / seen
+        scale = float(np.clip(scale * step, *PHASE_SCALES))
+        if 0.8 < step < 1.25:
+            break
+    return ScaleChoice(scale, tuple(trials))
