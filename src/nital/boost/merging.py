@@ -64,13 +64,12 @@ def merge_weak_boundaries(
     """
     pairs, strength, length = boundary_strengths(labels, boundary)
     edges: dict[int, dict[int, tuple[float, int]]] = {}
+    heap = []
     for (i, j), mean, count in zip(pairs.tolist(), strength.tolist(), length.tolist(), strict=True):
-        edges.setdefault(i, {})[j] = edges.setdefault(j, {})[i] = (mean * count, count)
-    heap = [
-        (s, i, j)
-        for (i, j), s in zip(pairs.tolist(), strength.tolist(), strict=True)
-        if s < threshold
-    ]
+        total = mean * count
+        edges.setdefault(i, {})[j] = edges.setdefault(j, {})[i] = (total, count)
+        if total / count < threshold:
+            heap.append((total / count, i, j))
     heapq.heapify(heap)
     target = np.arange(int(labels.max(initial=0)) + 1, dtype=np.int32)
     merges = 0
