@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -165,20 +169,36 @@ def _to_onnx(
     dynamic: dict[str, Any],
     names: tuple[list[str], list[str]],
 ) -> bytes:
-    program = torch.onnx.export(
-        module,
-        (),
-        kwargs=inputs,
-        dynamo=True,
-        dynamic_shapes=dynamic,
-        input_names=names[0],
-        output_names=names[1],
-        opset_version=OPSET,
-        verbose=False,
-    )
+    with _quiet():
+        program = torch.onnx.export(
+            module,
+            (),
+            kwargs=inputs,
+            dynamo=True,
+            dynamic_shapes=dynamic,
+            input_names=names[0],
+            output_names=names[1],
+            opset_version=OPSET,
+            verbose=False,
+        )
     if program is None:
         raise ModelError("torch could not export the network to ONNX")
     return _without_traces(program.model_proto)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what torch's exporter says of its own affairs off the terminal."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "# The axis name: . will not be used", UserWarning)
+            warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def _without_traces(model: Any) -> bytes:

@@ -77,7 +77,8 @@ class DepthwiseBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = F.relu(self.expand(self.norm1(self.depthwise(x))))
-        return x + self.norm2(self.project(y))
+        residual: Tensor = self.norm2(self.project(y))
+        return x + residual
 
 
 class GlobalContext(nn.Module):
@@ -89,7 +90,8 @@ class GlobalContext(nn.Module):
         nn.init.zeros_(self.map.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.map(x.mean(dim=(2, 3)))[:, :, None, None]
+        context: Tensor = self.map(x.mean(dim=(2, 3)))
+        return x + context[:, :, None, None]
 
 
 def _down(inputs: int, outputs: int, kernel: int) -> nn.Sequential:
@@ -114,7 +116,8 @@ class Level(nn.Module):
     def forward(self, above: Tensor, lateral: Tensor, target: Tensor) -> Tensor:
         up = F.interpolate(self.above(above), size=lateral.shape[2:], mode="bilinear")
         mixed = up + self.lateral(lateral) + self.target(target)[:, :, None, None]
-        return self.block(F.relu(self.norm(mixed)))
+        refined: Tensor = self.block(F.relu(self.norm(mixed)))
+        return refined
 
 
 class Encoder(nn.Module):

@@ -49,15 +49,13 @@ def fit_target_head(
     optimizer = torch.optim.AdamW(head.parameters(), lr=1e-3, weight_decay=0.3)
     for _ in range(epochs):
         head.train()
-        for part in torch.randperm(crops - held).split(64):
+        for part in torch.split(torch.randperm(crops - held), 64):
             if len(part) < 2:
                 continue
             noise = 1 + 0.05 * torch.randn_like(inputs[part])
-            loss = F.cross_entropy(
-                head(inputs[part] * noise), answers[part], label_smoothing=0.05
-            )
+            loss = F.cross_entropy(head(inputs[part] * noise), answers[part], label_smoothing=0.05)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     head.eval()
     with torch.no_grad():
