@@ -26,7 +26,6 @@ IMPORTS = (
     "nital.cli",
     "numpy",
     "scipy.ndimage",
-    "skimage.measure",
     "onnxruntime",
     "tifffile",
     "pandas",
