@@ -13,14 +13,16 @@ from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from nital.metrology.feret import feret_diameters
-from nital.metrology.runs import find_runs
+from nital.metrology.hulls import corner_hulls
+from nital.metrology.runs import find_runs, object_runs
 
 
 def of_labels(labels):
     labels = labels.astype(np.int32)
     runs = find_runs(labels, np.zeros(labels.shape, np.uint8), np.empty(0, np.int64))
-    runs = runs.take(np.flatnonzero(runs.label > 0))
-    return feret_diameters(runs, runs.label.astype(np.int64) - 1, int(labels.max()))
+    count = int(labels.max())
+    objects = object_runs(runs, count)
+    return feret_diameters(corner_hulls(objects.runs, objects.owner, count))
 
 
 def by_hull(mask):

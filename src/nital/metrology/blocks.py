@@ -36,11 +36,12 @@ class Blocks:
         """(R * C,) area of each block in pixels."""
         return np.outer(np.diff(self.row_edges), np.diff(self.col_edges)).ravel().astype(float)
 
-    def index(self, row: NDArray[np.generic], col: NDArray[np.generic]) -> NDArray[np.int64]:
+    def index(self, row: NDArray[np.integer], col: NDArray[np.integer]) -> NDArray[np.int64]:
         """Return the block, 0...R * C - 1, of each pixel position."""
-        band = np.searchsorted(self.row_edges, row, side="right") - 1
-        column = np.searchsorted(self.col_edges, col, side="right") - 1
-        return np.asarray(band * self.shape[1] + column, dtype=np.int64)
+        rows, cols = self.shape
+        band = np.repeat(np.arange(rows) * cols, np.diff(self.row_edges))
+        column = np.repeat(np.arange(cols), np.diff(self.col_edges))
+        return np.asarray(band[row] + column[col], dtype=np.int64)
 
 
 def divide(shape: tuple[int, int], object_side: float) -> Blocks:

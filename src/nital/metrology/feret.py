@@ -1,44 +1,34 @@
-"""Feret diameters of many objects at once, from the convex hulls of their pixels' corners."""
+"""Feret diameters of many objects at once, from their convex hulls."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from nital.metrology.runs import Runs
+from nital.metrology.hulls import Hulls
 
 __all__ = ["feret_diameters"]
 
 _PAIRS_AT_ONCE = 2_000_000
 
 
-def feret_diameters(
-    runs: Runs, group: NDArray[np.int64], count: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def feret_diameters(hulls: Hulls) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the largest and smallest distance of parallel tangents, in pixels.
 
     Parameters
     ----------
-    runs
-        The runs of all objects.
-    group
-        (k,) which object each run belongs to, 0...count - 1, each at least once.
-    count
-        Number of objects.
+    hulls
+        Of the pixels' corners.
 
     Returns
     -------
     largest, smallest
-        (count,) each. Pixels are squares: one pixel has sqrt(2) and 1, a rectangle its diagonal
+        (n,) each. Pixels are squares: one pixel has sqrt(2) and 1, a rectangle its diagonal
         and its shorter side. Exact for the hull; the smallest is found on a hull edge.
     """
-    if count == 0:
-        return np.zeros(0), np.zeros(0)
-    owner, row, col = _hull_vertices(*_outermost_corners(runs, group))
-    bounds = np.searchsorted(owner, np.arange(count + 1))
+    bounds, following = hulls.bounds, hulls.following
     number = np.diff(bounds)
-    following = np.arange(1, len(owner) + 1)
-    following[bounds[1:] - 1] = bounds[:-1]
+    count = len(number)
     pairs_before = np.concatenate([[0], np.cumsum(number**2)])
     largest, smallest = np.empty(count), np.empty(count)
     begin = 0
@@ -47,72 +37,13 @@ def feret_diameters(
         end = min(max(reachable, begin + 1), count)
         vertices = slice(bounds[begin], bounds[end])
         largest[begin:end], smallest[begin:end] = _calipers(
-            row[vertices],
-            col[vertices],
+            hulls.row[vertices],
+            hulls.col[vertices],
             following[vertices] - bounds[begin],
             number[begin:end],
         )
         begin = end
-    return largest, smallest
-
-
-def _outermost_corners(
-    runs: Runs, group: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Object, row, leftmost and rightmost column of the pixel corners, for each row of corners."""
-    stride = int(runs.row.max()) + 2
-    above = group * stride + runs.row
-    key = np.concatenate([above, above + 1])
-    order = np.argsort(key, kind="stable")
-    key = key[order]
-    begins = np.flatnonzero(np.diff(key, prepend=-1))
-    left = np.minimum.reduceat(np.tile(runs.start, 2)[order], begins)
-    right = np.maximum.reduceat(np.tile(runs.stop, 2)[order], begins)
-    owner, row = np.divmod(key[begins], stride)
-    return owner, row, left, right
-
-
-def _hull_vertices(
-    owner: NDArray[np.int64],
-    row: NDArray[np.int64],
-    left: NDArray[np.int64],
-    right: NDArray[np.int64],
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Object, row and column of the hull vertices, in order around each object."""
-    on_left = _lower_envelope(owner, row, left)
-    on_right = _lower_envelope(owner, row, -right)
-    chosen = np.concatenate([on_left, on_right])
-    side = np.repeat([0, 1], [len(on_left), len(on_right)])
-    along = np.concatenate([row[on_left], -row[on_right]])
-    col = np.concatenate([left[on_left], right[on_right]])
-    order = np.lexsort((along, side, owner[chosen]))
-    return owner[chosen][order], row[chosen][order], col[order]
-
-
-def _lower_envelope(
-    owner: NDArray[np.int64], x: NDArray[np.int64], y: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Positions of the vertices of the lower convex envelope of y(x), for each object.
-
-    Points that lie on or above the line through their neighbours are dropped until none is left.
-    A vertex of the envelope lies below every line through two others of its object, so it is
-    never dropped, whatever goes at the same time. Finished objects leave the loop.
-    """
-    active = np.arange(len(owner))
-    finished = []
-    unsettled = np.zeros(int(owner[-1]) + 1, dtype=bool)
-    while active.size:
-        who, at, height = owner[active], x[active], y[active]
-        inner = (who[:-2] == who[1:-1]) & (who[1:-1] == who[2:])
-        rise = (height[1:-1] - height[:-2]) * (at[2:] - at[:-2])
-        chord = (height[2:] - height[:-2]) * (at[1:-1] - at[:-2])
-        drop = np.zeros(active.size, dtype=bool)
-        drop[1:-1] = inner & (rise >= chord)
-        unsettled[:] = False
-        unsettled[who[drop]] = True
-        finished.append(active[~unsettled[who]])
-        active = active[unsettled[who] & ~drop]
-    return np.sort(np.concatenate(finished))
+    return largest / hulls.resolution, smallest / hulls.resolution
 
 
 def _calipers(

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from nital.metrology.blocks import Blocks, divide
 from nital.metrology.boundaries import Boundaries, measure_boundaries
-from nital.metrology.runs import Runs, find_runs
+from nital.metrology.hulls import Hulls, corner_hulls
+from nital.metrology.runs import ObjectRuns, Runs, find_runs, object_runs
 
 __all__ = ["Field"]
 
@@ -51,10 +52,19 @@ class Field:
         return find_runs(self.labels, self.phases, _NO_BREAKS)
 
     @cached_property
+    def objects(self) -> ObjectRuns:
+        """The same runs, one object after the other."""
+        return object_runs(self.runs, self.count)
+
+    @cached_property
+    def hulls(self) -> Hulls:
+        """Convex hulls of the corners of the pixels of each object; there is at least one."""
+        return corner_hulls(self.objects.runs, self.objects.owner, self.count)
+
+    @cached_property
     def blocks(self) -> Blocks:
         """Blocks for the intervals, sized after the area-weighted mean object."""
-        runs = self.runs
-        area = np.bincount(runs.label, weights=runs.length, minlength=self.count + 1)[1:]
+        area = self.objects.area()
         weighted_mean = float((area**2).sum() / area.sum()) if self.count else 1.0
         return divide(self.labels.shape, math.sqrt(weighted_mean))
 

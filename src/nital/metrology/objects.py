@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from nital.metrology.feret import feret_diameters
 from nital.metrology.field import Field
-from nital.metrology.runs import Runs, sum_over_runs
+from nital.metrology.runs import ObjectRuns, sum_over_runs
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,19 +52,16 @@ def object_table(field: Field, scale: float | None) -> pd.DataFrame:
     import pandas as pd
 
     unit, factor = ("px", 1.0) if scale is None else ("um", scale)
-    assigned = np.flatnonzero(field.runs.label > 0)
-    order = assigned[np.argsort(field.runs.label[assigned], kind="stable")]
-    runs = field.runs.take(order)
-    owner = runs.label.astype(np.int64) - 1
-    begins = np.searchsorted(owner, np.arange(field.count))
-    area = _sum(runs.length, begins)
-    row, col, aspect_ratio, orientation = _ellipses(runs, owner, begins)
-    largest, smallest = feret_diameters(runs, owner, field.count)
+    objects = field.objects
+    area = objects.area()
+    row, col, aspect_ratio, orientation = _ellipses(objects)
+    empty = (np.zeros(0), np.zeros(0))
+    largest, smallest = feret_diameters(field.hulls) if field.count else empty
     perimeter = field.boundaries.perimeter[1:]
     form = 4.0 * math.pi * area / np.where(perimeter > 0, perimeter, 1.0) ** 2
     columns: dict[str, NDArray[np.generic]] = {
         "label": field.names,
-        "phase": _majority_phase(runs, owner, field.count),
+        "phase": _majority_phase(objects),
         "row": row,
         "col": col,
         "area_px": area.astype(np.int64),
@@ -78,46 +75,35 @@ def object_table(field: Field, scale: float | None) -> pd.DataFrame:
         "circularity": np.minimum(form, 1.0),
         "aspect_ratio": aspect_ratio,
         "orientation_deg": orientation,
-        "mean_intensity": _means(field.grey, field.runs, order, begins, area),
-        "confidence": _means(field.confidence, field.runs, order, begins, area) / 255.0,
-        "touches_edge": _touches_edge(runs, begins, field.labels.shape),
+        "mean_intensity": _means(field.grey, field, area),
+        "confidence": _means(field.confidence, field, area) / 255.0,
+        "touches_edge": _touches_edge(objects, field.labels.shape),
     }
     return pd.DataFrame(columns)
 
 
-def _sum(values: NDArray[np.generic], begins: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Sum over the runs of each object."""
-    if not len(begins):
-        return np.zeros(0)
-    return np.add.reduceat(values, begins, dtype=np.float64)
-
-
 def _means(
-    image: NDArray[np.generic] | None,
-    runs: Runs,
-    order: NDArray[np.int64],
-    begins: NDArray[np.int64],
-    area: NDArray[np.float64],
+    image: NDArray[np.generic] | None, field: Field, area: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Mean of an image over each object; NaN where there is no image."""
     if image is None:
-        return np.full(len(begins), np.nan)
-    return _sum(sum_over_runs(image, runs)[order], begins) / area
+        return np.full(field.count, np.nan)
+    objects = field.objects
+    return objects.sum(sum_over_runs(image, field.runs)[objects.order]) / area
 
 
-def _ellipses(
-    runs: Runs, owner: NDArray[np.int64], begins: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], ...]:
+def _ellipses(objects: ObjectRuns) -> tuple[NDArray[np.float64], ...]:
     """Centroid row and column, axis ratio and orientation of each object."""
+    runs, owner = objects.runs, objects.owner
     length = runs.length.astype(float)
     middle = (runs.start + runs.stop - 1) / 2.0
-    area = _sum(length, begins)
-    row, col = _sum(length * runs.row, begins) / area, _sum(length * middle, begins) / area
+    area = objects.sum(length)
+    row, col = objects.sum(length * runs.row) / area, objects.sum(length * middle) / area
     down, across = runs.row - row[owner], middle - col[owner]
     within_run = (length**2 - 1.0) / 12.0
-    rows = _sum(length * down**2, begins) / area + 1.0 / 12.0
-    cols = _sum(length * (across**2 + within_run), begins) / area + 1.0 / 12.0
-    mixed = _sum(length * down * across, begins) / area
+    rows = objects.sum(length * down**2) / area + 1.0 / 12.0
+    cols = objects.sum(length * (across**2 + within_run)) / area + 1.0 / 12.0
+    mixed = objects.sum(length * down * across) / area
     half_sum, half_difference = (cols + rows) / 2.0, (cols - rows) / 2.0
     radius = np.hypot(half_difference, mixed)
     radius[radius < 1e-9 * half_sum] = 0.0
@@ -128,18 +114,17 @@ def _ellipses(
     return row, col, aspect_ratio, np.maximum(angle, -90.0)
 
 
-def _majority_phase(runs: Runs, owner: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+def _majority_phase(objects: ObjectRuns) -> NDArray[np.int64]:
     """Return the phase with the most pixels in each object; the lower one of equals."""
+    runs, count = objects.runs, len(objects.begins)
     phases = int(runs.phase.max(initial=0)) + 1
-    joint = owner * phases + runs.phase
+    joint = objects.owner * phases + runs.phase
     areas = np.bincount(joint, weights=runs.length, minlength=count * phases)
     return np.asarray(areas.reshape(count, phases).argmax(axis=1), dtype=np.int64)
 
 
-def _touches_edge(
-    runs: Runs, begins: NDArray[np.int64], shape: tuple[int, ...]
-) -> NDArray[np.bool_]:
+def _touches_edge(objects: ObjectRuns, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Whether an object reaches the frame of the measured field."""
-    height, width = shape
-    outer = (runs.row == 0) | (runs.row == height - 1) | (runs.start == 0) | (runs.stop == width)
-    return _sum(outer, begins) > 0
+    top, left, bottom, right = objects.boxes()
+    outside = (top == 0) | (left == 0) | (bottom == shape[0]) | (right == shape[1])
+    return np.asarray(outside)

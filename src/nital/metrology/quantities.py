@@ -115,7 +115,7 @@ def _counts(
     number = len(chosen)
     blocks = field.blocks
     row, col = chosen["row"].to_numpy(), chosen["col"].to_numpy()
-    block = blocks.index(np.round(row), np.round(col))
+    block = blocks.index(np.round(row).astype(np.int64), np.round(col).astype(np.int64))
     scatter = f"95 %: log-normal t interval from the centroids in {_grid(field)}"
 
     def per_pixel(weights: NDArray[np.float64]) -> tuple[float, Interval | None]:

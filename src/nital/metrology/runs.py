@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Runs", "find_runs", "sum_over_runs"]
+__all__ = ["ObjectRuns", "Runs", "find_runs", "object_runs", "sum_over_runs"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,50 @@ class Runs:
         )
 
 
+@dataclass(frozen=True)
+class ObjectRuns:
+    """The runs of all objects, one object after the other.
+
+    Parameters
+    ----------
+    runs
+        Those that belong to an object.
+    order
+        (k,) their positions among the runs of the image.
+    owner
+        (k,) the object of each, 0...n - 1, rising.
+    begins
+        (n,) position of the first run of each object.
+    """
+
+    runs: Runs
+    order: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    begins: NDArray[np.int64]
+
+    def sum(self, values: NDArray[np.generic]) -> NDArray[np.float64]:
+        """(n,) sum over the runs of each object."""
+        if not len(self.begins):
+            return np.zeros(0)
+        return np.add.reduceat(values, self.begins, dtype=np.float64)
+
+    def area(self) -> NDArray[np.float64]:
+        """(n,) number of pixels."""
+        return self.sum(self.runs.length)
+
+    def boxes(self) -> tuple[NDArray[np.int64], ...]:
+        """(n,) first row, first column, and one past the last row and column of each object."""
+        if not len(self.begins):
+            return (np.zeros(0, dtype=np.int64),) * 4
+        least, most = np.minimum.reduceat, np.maximum.reduceat
+        return (
+            least(self.runs.row, self.begins),
+            least(self.runs.start, self.begins),
+            most(self.runs.row, self.begins) + 1,
+            most(self.runs.stop, self.begins),
+        )
+
+
 def find_runs(
     labels: NDArray[np.int32], phases: NDArray[np.uint8], breaks: NDArray[np.int64]
 ) -> Runs:
@@ -77,6 +121,15 @@ def find_runs(
         label=labels.ravel()[first],
         phase=phases.ravel()[first],
     )
+
+
+def object_runs(runs: Runs, count: int) -> ObjectRuns:
+    """Sort the runs of an image by object; labels 1...count are all present."""
+    assigned = np.flatnonzero(runs.label > 0)
+    order = assigned[np.argsort(runs.label[assigned], kind="stable")]
+    chosen = runs.take(order)
+    owner = chosen.label.astype(np.int64) - 1
+    return ObjectRuns(chosen, order, owner, np.searchsorted(owner, np.arange(count)))
 
 
 def sum_over_runs(values: NDArray[np.generic], runs: Runs) -> NDArray[np.float64]:
