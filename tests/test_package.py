@@ -149,7 +149,8 @@ def documented_functions() -> list[tuple[str, ast.FunctionDef]]:
         (f"{module_name(file)}.{node.name}", node)
         for file in files()
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef) and "Parameters\n" in (ast.get_docstring(node) or "")
+        if isinstance(node, ast.FunctionDef)
+        and "Parameters\n---" in (ast.get_docstring(node) or "")
     ]
 
 
