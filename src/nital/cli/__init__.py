@@ -17,6 +17,7 @@ from nital.cli.measure import MEASURE_EPILOG, measure_labels
 from nital.cli.segment import SEGMENT_EPILOG, segment_images
 from nital.cli.simulate import SIMULATE_EPILOG
 from nital.cli.simulate import simulate as simulate_set
+from nital.cli.train import train_app
 
 __all__ = ["app", "main"]
 
@@ -79,3 +80,4 @@ app.command("measure", epilog=MEASURE_EPILOG)(measure_labels)
 app.command("bench", epilog=BENCH_EPILOG)(bench_datasets)
 app.command("info", epilog=INFO_EPILOG)(show_info)
 app.command("simulate", epilog=SIMULATE_EPILOG)(simulate_set)
+app.add_typer(train_app, name="train")

@@ -18,15 +18,29 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, IterableDataset
 
-from nital.errors import ModelError
+from nital.errors import ModelError, UsageError
 from nital.training.losses import compute_losses
 from nital.training.network import CompactNetwork, NetworkConfig
-from nital.training.samples import RealImage, SampleStream, StreamOptions, load_real_images
+from nital.training.samples import (
+    REAL_SETS,
+    RealImage,
+    SampleStream,
+    StreamOptions,
+    load_real_images,
+)
 from nital.training.targets import make_example
 
-__all__ = ["TrainingOptions", "load_network", "train_compact"]
+__all__ = [
+    "TrainingOptions",
+    "load_network",
+    "make_network",
+    "save_network",
+    "train_compact",
+    "train_step",
+]
 
 EMA_DECAY = 0.999
+LOG_EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -96,8 +110,8 @@ def train_compact(
     Parameters
     ----------
     folder
-        Gets ``checkpoint.safetensors``-style state (``checkpoint.pt``, loaded with
-        ``weights_only``), ``weights.safetensors`` (averaged weights) and ``log.csv``.
+        Gets ``checkpoint.pt`` (loaded with ``weights_only``), ``weights.safetensors`` (averaged
+        weights) and ``log.csv``.
     data
         Folder with the licensed real sets; simulated crops alone when ``None``.
     initial
@@ -111,12 +125,53 @@ def train_compact(
     -------
     Path
         The averaged weights.
+
+    Raises
+    ------
+    ModelError
+        When the checkpoint or the initial weights are not of this network.
+    UsageError
+        When ``data`` holds none of the licensed sets.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    network, average, optimizer = make_network(options, config, initial)
+    start = _resume(folder, network, average, optimizer)
+    if start >= options.steps:
+        return folder / "weights.safetensors"
+    real = load_real_images(data) if data is not None else ()
+    if data is not None and not real:
+        raise UsageError(f"{data} holds none of the sets {', '.join(REAL_SETS)}; name their folder")
+    means = _Means()
+    network.train()
+    if progress is not None:
+        progress(start, options.steps)
+    for step, batch in enumerate(_loader(options, start, stream, real), start=start + 1):
+        for group in optimizer.param_groups:
+            group["lr"] = options.learning_rate * _schedule(step, options)
+        means.add(train_step(network, optimizer, batch, options.bf16))
+        average.update_parameters(network)
+        if step % LOG_EVERY == 0 or step == options.steps:
+            values = means.take()
+            _log(folder / "log.csv", step, values)
+            if report is not None:
+                report(step, options.steps, values)
+        if step % options.checkpoint_every == 0 or step == options.steps:
+            _save(folder, step, network, average, optimizer, options)
+        if progress is not None:
+            progress(step, options.steps)
+        if step == options.steps:
+            break
+    return folder / "weights.safetensors"
+
+
+def make_network(
+    options: TrainingOptions, config: NetworkConfig | None = None, initial: Path | None = None
+) -> tuple[CompactNetwork, AveragedModel, torch.optim.Optimizer]:
+    """Network, its running average and the optimiser at step 0."""
     torch.manual_seed(options.seed)
     network = CompactNetwork(config)
     if initial is not None:
-        network.load_state_dict(load_network(initial).state_dict())
+        network.load_state_dict(load_network(initial, config).state_dict())
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(
         network,
@@ -129,44 +184,38 @@ def train_compact(
         weight_decay=options.weight_decay,
         fused=True,
     )
-    start = _resume(folder, network, average, optimizer)
-    if start >= options.steps:
-        return folder / "weights.safetensors"
-    real = load_real_images(data) if data is not None else ()
-    crops = _Crops(options.seed, start, stream or StreamOptions(), real)
-    loader = DataLoader(
-        crops,
+    return network, average, optimizer
+
+
+def _loader(
+    options: TrainingOptions, start: int, stream: StreamOptions | None, real: tuple[RealImage, ...]
+) -> DataLoader[dict[str, np.ndarray[Any, Any]]]:
+    """Endless batches of crops, collated to tensors."""
+    return DataLoader(
+        _Crops(options.seed, start, stream or StreamOptions(), real),
         batch_size=options.batch,
         num_workers=options.workers,
         prefetch_factor=4 if options.workers else None,
     )
-    sums: dict[str, float] = {}
-    began, counted = time.monotonic(), 0
-    network.train()
-    if progress is not None:
-        progress(start, options.steps)
-    for step, batch in enumerate(loader, start=start + 1):
-        for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * _schedule(step, options)
-        losses = _step(network, optimizer, batch, options.bf16)
-        average.update_parameters(network)
+
+
+class _Means:
+    """Mean losses and seconds a step since the last look."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float] = {}
+        self.count, self.began = 0, time.monotonic()
+
+    def add(self, losses: dict[str, Tensor]) -> None:
         for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach())
-        counted += 1
-        if step % 50 == 0 or step == options.steps:
-            means = {k: v / counted for k, v in sums.items()}
-            means["seconds_per_step"] = (time.monotonic() - began) / counted
-            _log(folder / "log.csv", step, means)
-            if report is not None:
-                report(step, options.steps, means)
-            sums, counted, began = {}, 0, time.monotonic()
-        if step % options.checkpoint_every == 0 or step >= options.steps:
-            _save(folder, step, network, average, optimizer, options)
-        if progress is not None:
-            progress(step, options.steps)
-        if step >= options.steps:
-            break
-    return folder / "weights.safetensors"
+            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+        self.count += 1
+
+    def take(self) -> dict[str, float]:
+        means = {name: value / self.count for name, value in self.sums.items()}
+        means["seconds_per_step"] = (time.monotonic() - self.began) / self.count
+        self.sums, self.count, self.began = {}, 0, time.monotonic()
+        return means
 
 
 def _schedule(step: int, options: TrainingOptions) -> float:
@@ -177,12 +226,13 @@ def _schedule(step: int, options: TrainingOptions) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def _step(
+def train_step(
     network: CompactNetwork,
     optimizer: torch.optim.Optimizer,
     batch: dict[str, Tensor],
     bf16: bool,
 ) -> dict[str, Tensor]:
+    """One optimiser step on a batch; returns its losses."""
     batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -222,8 +272,6 @@ def _save(
     options: TrainingOptions,
 ) -> None:
     """Write checkpoint and averaged weights, each whole or not at all."""
-    from safetensors.torch import save_file
-
     state = {
         "step": step,
         "network": network.state_dict(),
@@ -233,11 +281,18 @@ def _save(
     temporary = folder / "checkpoint.pt.part"
     torch.save(state, temporary)
     os.replace(temporary, folder / "checkpoint.pt")
-    weights = {k: v.contiguous() for k, v in average.module.state_dict().items()}
     note = {"step": str(step), "config": repr(network.config), "options": repr(asdict(options))}
-    temporary = folder / "weights.safetensors.part"
-    save_file(weights, temporary, metadata=note)
-    os.replace(temporary, folder / "weights.safetensors")
+    save_network(folder / "weights.safetensors", average.module, note)
+
+
+def save_network(path: Path, network: nn.Module, note: dict[str, str] | None = None) -> None:
+    """Write weights as safetensors, whole or not at all."""
+    from safetensors.torch import save
+
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(save(weights, metadata=note))
+    os.replace(temporary, path)
 
 
 def _log(path: Path, step: int, means: dict[str, float]) -> None:

@@ -14,9 +14,11 @@ from scipy import ndimage
 from nital.simulate import Scene, image_scene, simulate_scene
 from nital.training.targets import Sample
 
-__all__ = ["RealImage", "SampleStream", "StreamOptions", "load_real_images"]
+__all__ = ["REAL_SETS", "RealImage", "SampleStream", "StreamOptions", "load_real_images"]
 
 TARGETS = ("grains", "phases", "particles", "layers")
+REAL_SETS = {"emps_train": "particles", "rock_grains": "particles", "nist_grains": "grains"}
+"""Labelled sets whose licence allows training, and what they show."""
 Pixel = TypeVar("Pixel", bound=np.generic)
 
 
@@ -204,7 +206,7 @@ def load_real_images(folder: Path, *, validation: bool = False) -> tuple[RealIma
     from nital.io import read, read_labels
 
     found: list[RealImage] = []
-    for name, target in (("emps_train", 2), ("rock_grains", 2), ("nist_grains", 0)):
+    for name, target in REAL_SETS.items():
         for path in sorted((folder / name / "images").glob("*.png")):
             if name == "nist_grains" and path.stem != "steel":
                 continue  # its Ti-6Al-4V map is another tool's output, not truth
@@ -217,7 +219,9 @@ def load_real_images(folder: Path, *, validation: bool = False) -> tuple[RealIma
                 valid = ndimage.binary_dilation(labels > 0, iterations=3)
             if name == "nist_grains":
                 labels = _grains_from_lines(labels > 0)
-            found.append(RealImage(f"{name}/{path.stem}", image, labels, valid, target))
+            found.append(
+                RealImage(f"{name}/{path.stem}", image, labels, valid, TARGETS.index(target))
+            )
     return tuple(found)
 
 

@@ -44,7 +44,7 @@ def fit_target_head(
             summaries.append(network.encoder.summary(features)[0])
             targets.append(sample.target)
     inputs, answers = torch.stack(summaries), torch.tensor(targets)
-    held = crops // 10
+    held = max(1, crops // 10)
     head = network.encoder.target_head
     optimizer = torch.optim.AdamW(head.parameters(), lr=1e-3, weight_decay=0.3)
     for _ in range(epochs):
