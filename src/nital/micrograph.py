@@ -26,7 +26,7 @@ class PixelSize:
     source
         Where the number comes from, e.g. ``"FEI tag 34682"`` or ``"--pixel-size"``.
     alternatives
-        ``(value in um, source)`` of other candidates in the same file that disagree by more than 1 %.
+        ``(value in um, source)`` of other candidates in the same file that disagree by over 1 %.
     """
 
     value: float

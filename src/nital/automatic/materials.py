@@ -1,4 +1,4 @@
-"""Phases and layers: the phase embedding clustered over the whole image."""
+"""Phases and layers: the phase embedding clustered over the whole image, at several scales."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.optimize import linear_sum_assignment
 
 from nital.automatic.resample import rescale, resize_map
+from nital.automatic.scale import ScaleChoice
 from nital.boost.phases import PhaseModel, assign_phases, find_phases
+from nital.boost.vote import enclosed_regions, vote
 from nital.models.compact import CompactModel
 from nital.models.dense_maps import DenseMaps, predict_dense
 from nital.prompts import regular_grid
 
-__all__ = ["Materials", "find_materials"]
+__all__ = ["Materials", "find_materials", "smooth_regions"]
 
 N_SAMPLES = 6000
+SCALES = (0.7, 1.0, 0.5)  # of the natural scale; the first decides the number of phases
+FOREGROUND_WEIGHT = 1.5  # of the foreground map beside the embedding, in units of its length
+SMALLEST_SIDE = 48
+SMALLEST_WIDTH = 9.0
 
 
 @dataclass(frozen=True)
@@ -40,52 +47,107 @@ def find_materials(
     model: CompactModel,
     image: NDArray[np.float32],
     target: str,
-    scale: float,
+    choice: ScaleChoice,
     *,
     number: int | None = None,
+    boost: bool = True,
     progress: Callable[[float], None] | None = None,
 ) -> Materials:
-    """Cluster a standardised (H, W) image into phases at a given scale."""
-    resized = rescale(image, scale)
-    maps = predict_dense(model, resized, target, embedding=True, progress=progress)
-    phase_model = _cluster(model, maps, number)
+    """Cluster a standardised (H, W) image into phases around its natural scale.
+
+    Parameters
+    ----------
+    choice
+        The natural scale; smaller scales are added where the objects stay wide enough.
+    number
+        Phases to find, estimated when ``None``.
+    boost
+        Let the pixels of enclosed regions vote.
+    """
     shape = (image.shape[0], image.shape[1])
-    best = np.zeros(shape, dtype=np.float32)
-    phases = np.ones(shape, dtype=np.uint8)
-    nearest, likely = assign_phases(maps.embedding, phase_model)
-    for index in range(len(phase_model.centres)):
-        share = resize_map(np.where(nearest == index, likely, 0), shape)
-        wins = share > best
-        best[wins] = share[wins]
-        phases[wins] = index + 1
-    foreground = resize_map(maps.foreground, shape)
+    total: NDArray[np.float32] | None = None
+    foreground = np.zeros(shape, dtype=np.float32)
+    facts: dict[str, Any] = {}
+    scale = choice.scale
+    factors = [f for f in SCALES if _is_useful(f, choice, shape)]
+    for index, factor in enumerate(factors):
+
+        def part(share: float, done: int = index) -> None:
+            if progress is not None:
+                progress((done + share) / len(factors))
+
+        maps = predict_dense(
+            model, rescale(image, scale * factor), target, embedding=True, progress=part
+        )
+        features = _features(model, maps)
+        clusters = _cluster(model, maps, features, number)
+        likely = _probabilities(features, clusters)
+        if boost:
+            likely = vote(likely, enclosed_regions(maps.boundary))
+        enlarged = np.stack([resize_map(layer, shape) for layer in likely])
+        foreground += resize_map(maps.foreground, shape) / len(factors)
+        if total is None:
+            number = len(clusters.centres)
+            total = enlarged
+            facts = {
+                "number": number,
+                "separation": round(min(clusters.separation, 1e6), 4),
+                "number_curve": [[n, round(v, 6)] for n, v in clusters.curve],
+            }
+        elif len(enlarged) == len(total):
+            total += enlarged[_matching(total, enlarged)]
+    assert total is not None
+    best = total.max(0) / np.maximum(total.sum(0), 1e-6)
     return Materials(
-        phases,
+        (total.argmax(0) + 1).astype(np.uint8),
         (255 * best).astype(np.uint8),
         (255 * foreground).astype(np.uint8),
-        {
-            "number": len(phase_model.centres),
-            "separation": round(min(phase_model.separation, 1e6), 4),
-            "number_curve": [[n, round(v, 6)] for n, v in phase_model.curve],
-        },
+        facts,
     )
 
 
-def _cluster(model: CompactModel, maps: DenseMaps, number: int | None) -> PhaseModel:
-    """Sample the embedding on a regular grid of prompts, away from boundaries, and cluster."""
+def _is_useful(factor: float, choice: ScaleChoice, shape: tuple[int, int]) -> bool:
+    """Whether enough is left of image and objects at a fraction of the natural scale."""
+    if factor == 1.0:
+        return True
+    wide_enough = choice.width is None or choice.width * factor >= SMALLEST_WIDTH
+    return wide_enough and min(shape) * choice.scale * factor >= SMALLEST_SIDE
+
+
+def _features(model: CompactModel, maps: DenseMaps) -> NDArray[np.float16]:
+    """Embedding in units of its calibrated length, and the foreground map beside it."""
+    length = float(model.description["phase_scale"]) ** 0.5
+    weighted = maps.foreground[None] * np.float16(FOREGROUND_WEIGHT)
+    return np.concatenate([maps.embedding * np.float16(length), weighted])
+
+
+def _cluster(
+    model: CompactModel, maps: DenseMaps, features: NDArray[np.float16], number: int | None
+) -> PhaseModel:
+    """Sample the features on a regular grid of prompts, away from boundaries, and cluster."""
     rows, cols = maps.boundary.shape
     spacing = max(1.0, (rows * cols / N_SAMPLES) ** 0.5)
     points = regular_grid((rows, cols), spacing).points[:, 0].round().astype(int)
     picked = (points[:, 0].clip(0, rows - 1), points[:, 1].clip(0, cols - 1))
-    samples = np.ascontiguousarray(maps.embedding[:, picked[0], picked[1]].T, dtype=np.float32)
+    samples = np.ascontiguousarray(features[:, picked[0], picked[1]].T, dtype=np.float32)
     weights = 1.0 - maps.boundary[picked].astype(np.float32) + 1e-3
-    return find_phases(
-        samples,
-        weights,
-        scale=float(model.description["phase_scale"]),
-        threshold=float(model.description["phase_threshold"]),
-        number=number,
-    )
+    threshold = float(model.description["phase_threshold"])
+    return find_phases(samples, weights, scale=1.0, threshold=threshold, number=number)
+
+
+def _probabilities(features: NDArray[np.float16], clusters: PhaseModel) -> NDArray[np.float32]:
+    """(P, h, w): the probability of the nearest phase, the rest shared by the others."""
+    nearest, likely = assign_phases(features, clusters)
+    count = len(clusters.centres)
+    rest = (1 - likely) / max(1, count - 1)
+    return np.stack([np.where(nearest == index, likely, rest) for index in range(count)])
+
+
+def _matching(one: NDArray[np.float32], two: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Order of the layers of ``two`` that overlaps most with those of ``one``."""
+    step = max(1, round((one[0].size / 65536) ** 0.5))
+    overlap = np.einsum("iab,jab->ij", one[:, ::step, ::step], two[:, ::step, ::step])
+    return np.asarray(linear_sum_assignment(-overlap)[1])
 
 
 def smooth_regions(phases: NDArray[np.uint8], smallest: int) -> NDArray[np.uint8]:

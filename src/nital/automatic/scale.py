@@ -30,10 +30,15 @@ PHASE_SCALES = (0.25, 2.5)
 
 @dataclass(frozen=True)
 class ScaleChoice:
-    """The factor chosen and why: ``trials`` holds (scale, predicted quality or width)."""
+    """The factor chosen and why.
+
+    ``trials`` holds (scale, predicted quality or width); ``width`` is the objects' median width in
+    pixels of the rescaled image, ``None`` where it was not looked at.
+    """
 
     scale: float
     trials: tuple[tuple[float, float], ...]
+    width: float | None = None
 
 
 def natural_scale(model: CompactModel, image: NDArray[np.float32], target: str) -> ScaleChoice:
@@ -81,6 +86,7 @@ def predicted_quality(
 def _by_width(model: CompactModel, image: NDArray[np.float32]) -> ScaleChoice:
     """Bring the area-weighted median of the predicted widths into the range."""
     scale = 1.0
+    width: float | None = None
     trials: list[tuple[float, float]] = []
     for _ in range(2):
         view = rescale(middle(image, max(1, round(WIDTH_LOOK / scale))), scale)
@@ -90,8 +96,8 @@ def _by_width(model: CompactModel, image: NDArray[np.float32]) -> ScaleChoice:
             break
         seen = float(2.0 ** np.median(dense[4][inside]))
         trials.append((scale, round(seen, 2)))
-        step = float(np.clip(seen, *WIDTHS)) / seen
-        scale = float(np.clip(scale * step, *PHASE_SCALES))
+        wanted = float(np.clip(scale * np.clip(seen, *WIDTHS) / seen, *PHASE_SCALES))
+        width, step, scale = seen * wanted / scale, wanted / scale, wanted
         if 0.8 < step < 1.25:
             break
-    return ScaleChoice(scale, tuple(trials))
+    return ScaleChoice(scale, tuple(trials), width)

@@ -60,7 +60,13 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
             )
         else:
             materials = find_materials(
-                model, image, target, scale, number=options.phases, progress=encoding
+                model,
+                image,
+                target,
+                choice,
+                number=options.phases,
+                boost=options.boost,
+                progress=encoding,
             )
             parts, extra = _material_parts(materials, target, options.boost), materials.facts
         facts |= extra

@@ -29,8 +29,10 @@ def draw_annotations(rng: np.random.Generator, image: NDArray[np.uint8]) -> NDAr
         draw.rectangle((left, top, left + length, top + thick), fill=ink)
         if rng.random() < 0.8:
             unit = str(rng.choice(["nm", "um", "mm", " nm"]))
-            draw.text((left, top - size - 4), f"{rng.choice([1, 2, 5, 10, 20, 50, 100, 200, 500])}{unit}", fill=ink, font=font)
+            number = rng.choice([1, 2, 5, 10, 20, 50, 100, 200, 500])
+            draw.text((left, top - size - 4), f"{number}{unit}", fill=ink, font=font)
     if rng.random() < 0.6:
         letter = str(rng.choice(["a", "(a)", "b", "(b)", "A", "C", "(c)", "d", "f)", "B)"]))
-        draw.text((int(rng.integers(2, 9)), int(rng.integers(0, 6))), letter, fill=int(rng.choice([0, 255])), font=font)
+        corner = (int(rng.integers(2, 9)), int(rng.integers(0, 6)))
+        draw.text(corner, letter, fill=int(rng.choice([0, 255])), font=font)
     return np.array(canvas, dtype=np.uint8)

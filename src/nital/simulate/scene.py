@@ -53,7 +53,7 @@ def random_field(
 ) -> NDArray[np.float32]:
     """Smooth Gaussian random field of zero mean and unit variance.
 
-    ``scale`` is the correlation length in pixels (sigma of the smoothing), one number or (row, col).
+    ``scale`` is the correlation length (sigma of the smoothing) in pixels, one or (row, col).
     Coarse fields are made small and enlarged, so the cost does not grow with the scale.
     """
     scales = (scale, scale) if isinstance(scale, int | float) else scale

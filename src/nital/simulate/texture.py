@@ -60,7 +60,8 @@ def _lattice(rng: np.random.Generator, shape: tuple[int, int]) -> Texture:
     drift = rng.uniform(0, 0.15) * period * random_field(rng, shape, float(rng.uniform(10, 60)))
     total = np.zeros(shape, dtype=np.float32)
     for direction, length in ((angle, period), (angle + between, period * ratio)):
-        total += np.cos(2 * np.pi * (rows * np.sin(direction) + cols * np.cos(direction) + drift) / length)
+        along = rows * np.sin(direction) + cols * np.cos(direction)
+        total += np.cos(2 * np.pi * (along + drift) / length)
     spots = np.exp(float(rng.uniform(0.3, 1.6)) * total)
     return np.asarray((spots - spots.mean()) / max(float(spots.std()), 1e-6), dtype=np.float32)
 
