@@ -133,7 +133,6 @@ def train_compact(
     UsageError
         When ``data`` holds none of the licensed sets.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     network, average, optimizer = make_network(options, config, initial)
     start = _resume(folder, network, average, optimizer)
     if start >= options.steps:
@@ -141,6 +140,7 @@ def train_compact(
     real = load_real_images(data) if data is not None else ()
     if data is not None and not real:
         raise UsageError(f"{data} holds none of the sets {', '.join(REAL_SETS)}; name their folder")
+    folder.mkdir(parents=True, exist_ok=True)
     means = _Means()
     network.train()
     if progress is not None:
