@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from skimage.measure import label
 
 from nital.automatic.materials import find_materials, smooth_regions
+from nital.automatic.scale import ScaleChoice
 from nital.models import load_model
 from nital.models.tiles import standardise
 from nital.simulate import simulate
@@ -51,8 +52,9 @@ def test_large_regions_keep_their_pixels_and_no_phase_is_invented(seed):
 def test_materials_cover_the_image_at_its_own_size():
     image = standardise(simulate(5, "phases", (120, 90)).image)
     shares = []
+    choice = ScaleChoice(0.7, ())
     found = find_materials(
-        load_model("compact"), image, "phases", 0.7, number=3, progress=shares.append
+        load_model("compact"), image, "phases", choice, number=3, progress=shares.append
     )
     for part in (found.phases, found.probability, found.foreground):
         assert part.shape == image.shape
@@ -60,4 +62,5 @@ def test_materials_cover_the_image_at_its_own_size():
     assert 1 <= found.phases.min() <= found.phases.max() <= 3
     assert found.facts["number"] == 3
     assert found.facts["number_curve"][-1][0] == 3
+    assert shares == sorted(shares)
     assert shares[-1] == 1

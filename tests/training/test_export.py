@@ -19,6 +19,7 @@ import torch
 import nital
 from nital.errors import ModelError
 from nital.models.compact import PARTS, CompactModel
+from nital.models.dense_maps import predict_dense
 from nital.prompts import PromptSet
 from nital.training.export import export_compact
 from nital.training.finish import finish_training
@@ -117,6 +118,19 @@ def test_masks_equal_torch(pair, level):
     scale = max(1.0, float(logits.abs().max()))
     np.testing.assert_allclose(found.logits[:, 0] / scale, logits.numpy() / scale, atol=1e-4)
     np.testing.assert_allclose(found.scores[:, 0], scores.sigmoid().numpy(), atol=1e-4)
+
+
+def test_tiles_are_stitched_exactly(pair):
+    """Hardly trained, the network adds nothing image-wide yet, so tiles may not be seen at all."""
+    _, model = pair
+    image = 5 * np.random.default_rng(3).standard_normal((416, 390)).astype(np.float32)
+    whole = predict_dense(model, image, "grains", embedding=True)
+    tiled = predict_dense(model, image, "grains", embedding=True, tile=160, margin=96)
+    for name in ("foreground", "boundary", "distance", "log_extent", "log_width", "embedding"):
+        a, b = (getattr(maps, name) for maps in (whole, tiled))
+        step = float(np.spacing(np.abs(a).max()))
+        assert np.abs(a.astype(float) - b).max() <= 2 * step
+        assert a.std(dtype=float) > 4 * step
 
 
 def test_only_the_target_head_is_fitted_after_the_training(finished, tiny):
