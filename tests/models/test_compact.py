@@ -35,6 +35,14 @@ def test_the_shipped_model_and_a_copy_of_it_are_the_same(compact, copied):
     assert load_model("compact") is compact
 
 
+def test_the_shipped_files_are_small_and_know_nothing_of_where_they_were_made():
+    files = [path.read_bytes() for path in WEIGHTS.iterdir()]
+    assert sum(map(len, files)) < 12e6
+    for data in files:
+        assert b"site-packages" not in data
+        assert b".py" not in data
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_damaged_weights_are_refused(copied, part):
     path = copied / f"compact-{part}.onnx"
