@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +19,11 @@ from nital.models.dense_maps import DenseMaps, predict_dense
 from nital.models.protocol import Embedding
 from nital.models.tiles import Tile
 from nital.prompts import PromptSet
-from nital.prompts.dense import object_centres
+from nital.prompts.dense import object_centres, uncovered_points
 
 __all__ = ["ObjectOptions", "Objects", "candidates", "clean", "find_objects"]
+
+COVERAGE_ROUNDS = 1
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,9 @@ class ObjectOptions:
 
     Parameters
     ----------
-    lowest_score
-        Candidates below this predicted IoU are dropped.
+    lowest_score, lowest_score_grains
+        Candidates below this predicted IoU are dropped; grains are filled up afterwards, so a
+        doubtful one still marks a place.
     iou_threshold, cover_threshold
         Suppression: a candidate goes when a better one overlaps it by more than this IoU, or
         covers more than this share of it.
@@ -43,7 +46,8 @@ class ObjectOptions:
         Grains: neighbours are merged whose common boundary is less probable than this.
     """
 
-    lowest_score: float = 0.35
+    lowest_score: float = 0.8
+    lowest_score_grains: float = 0.35
     iou_threshold: float = 0.5
     cover_threshold: float = 0.7
     lowest_foreground: float = 0.4
@@ -80,15 +84,7 @@ def find_objects(
     options = options or ObjectOptions()
     found, maps = candidates(model, rescale(image, scale), target, progress)
     survivors, log = clean(found, maps, target, options, boost=boost)
-    factor = np.float32(1 / scale)
-    full = Instances(
-        survivors.logits,
-        survivors.windows * factor,
-        survivors.scores,
-        survivors.points * factor,
-        survivors.origin,
-    )
-    painted = paint(full, (image.shape[0], image.shape[1]))
+    painted = paint(_scaled(survivors, 1 / scale), (image.shape[0], image.shape[1]))
     if target == "grains":
         painted = _fill_grains(painted, maps)
         if boost:
@@ -131,21 +127,49 @@ def clean(
 
 
 def _decode_tile(model: CompactModel, tile: Tile, embedding: Embedding) -> Instances:
-    """Prompts in the tile's core and their masks, in coordinates of the whole rescaled image."""
+    """Prompts in the tile's core and their masks, in coordinates of the whole rescaled image.
+
+    First the middles of objects, then rounds of prompts in the foreground still uncovered.
+    """
     foreground, boundary, distance = (embedding.maps["dense"][k] for k in range(3))
-    points = object_centres(foreground, boundary, distance)
-    points = np.minimum(points, np.array(embedding.shape, dtype=np.float32) - 1)
     corner = np.array([tile.top, tile.left], dtype=np.float32)
-    points = points[tile.holds(points + corner)]
-    if len(points) == 0:
+    points = object_centres(foreground, boundary, distance)
+    covered = np.zeros(foreground.shape, dtype=bool)
+    rounds: list[Instances] = []
+    for _ in range(1 + COVERAGE_ROUNDS):
+        points = np.minimum(points, np.array(embedding.shape, dtype=np.float32) - 1)
+        points = points[tile.holds(points + corner)]
+        if len(points) == 0:
+            break
+        decoded = model.decode(embedding, PromptSet.from_points(points, "dense"), "object")
+        fresh = Instances(
+            decoded.logits[:, 0].astype(np.float16),
+            decoded.windows[:, 0],
+            decoded.scores[:, 0],
+            points,
+            "dense",
+        )
+        rounds.append(fresh)
+        covered |= paint(_scaled(fresh, 0.5), foreground.shape).labels > 0
+        points = uncovered_points(foreground, boundary, covered)
+    if not rounds:
         return Instances.empty(GRID)
-    decoded = model.decode(embedding, PromptSet.from_points(points, "dense"), "object")
-    return Instances(
-        decoded.logits[:, 0].astype(np.float16),
-        decoded.windows[:, 0] + np.tile(corner, 2),
-        decoded.scores[:, 0],
-        points + corner,
-        "dense",
+    return _moved(Instances.join(rounds), corner)
+
+
+def _scaled(instances: Instances, factor: float) -> Instances:
+    """The same masks on an image ``factor`` times as large."""
+    return replace(
+        instances,
+        windows=instances.windows * np.float32(factor),
+        points=instances.points * np.float32(factor),
+    )
+
+
+def _moved(instances: Instances, corner: NDArray[np.float32]) -> Instances:
+    """The same masks in an image whose origin lies ``corner`` before."""
+    return replace(
+        instances, windows=instances.windows + np.tile(corner, 2), points=instances.points + corner
     )
 
 
@@ -157,7 +181,8 @@ def _remove(
     log: list[dict[str, Any]],
 ) -> Instances:
     """Drop candidates that are doubtful, tiny, or not foreground."""
-    keep = candidates.scores >= options.lowest_score
+    lowest = options.lowest_score if target == "particles" else options.lowest_score_grains
+    keep = candidates.scores >= lowest
     log.append({"action": "remove", "reason": "low score", "count": int((~keep).sum())})
     tiny = candidates.areas < options.smallest_area
     log.append({"action": "remove", "reason": "tiny", "count": int((keep & tiny).sum())})

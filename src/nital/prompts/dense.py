@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["object_centres"]
+__all__ = ["object_centres", "uncovered_points"]
 
 
 def object_centres(
@@ -58,3 +58,36 @@ def _middles(peaks: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.int
     _, first = np.unique(plateau[nearest], return_index=True)
     chosen = nearest[first]
     return rows[chosen], cols[chosen]
+
+
+def uncovered_points(
+    foreground: NDArray[np.floating],
+    boundary: NDArray[np.floating],
+    covered: NDArray[np.bool_],
+    *,
+    smallest: int = 12,
+) -> NDArray[np.float32]:
+    """One point in the middle of each part of the foreground that no mask holds yet.
+
+    Parameters
+    ----------
+    foreground, boundary
+        (h, w) maps at half resolution, 0...1.
+    covered
+        (h, w) bool, what accepted masks hold.
+    smallest
+        Parts with fewer map positions are left out.
+
+    Returns
+    -------
+    ndarray
+        (N, 2) float32 row, column in pixels of the image, the most interior of each part.
+    """
+    missing = (np.asarray(foreground) > 0.5) & (np.asarray(boundary) < 0.5) & ~covered
+    parts, count = ndimage.label(missing)
+    if count == 0:
+        return np.zeros((0, 2), dtype=np.float32)
+    index = np.flatnonzero(np.bincount(parts.ravel())[1:] >= smallest) + 1
+    depth = ndimage.distance_transform_edt(np.pad(missing, 1))[1:-1, 1:-1]
+    places = ndimage.maximum_position(depth, parts, index)
+    return (2 * np.array(places, dtype=np.float32).reshape(-1, 2) + 0.5).astype(np.float32)

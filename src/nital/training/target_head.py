@@ -11,20 +11,27 @@ import torch
 from torch.nn import functional as F
 
 from nital.training.network import CompactNetwork
-from nital.training.samples import SampleStream, StreamOptions
+from nital.training.samples import RealImage, SampleStream, StreamOptions
 
 __all__ = ["fit_target_head"]
 
 
 def fit_target_head(
-    network: CompactNetwork, *, crops: int = 4000, epochs: int = 60, seed: int = 1
+    network: CompactNetwork,
+    real: tuple[RealImage, ...] = (),
+    *,
+    crops: int = 4000,
+    epochs: int = 60,
+    seed: int = 1,
 ) -> float:
     """Fit ``network.encoder.target_head`` in place; everything else stays as it is.
 
     Parameters
     ----------
+    real
+        Licensed real images; every eighth crop is theirs.
     crops
-        Simulated crops, the targets in equal shares; a tenth of them only measures.
+        Crops, the simulated targets in equal shares; a tenth of them only measures.
 
     Returns
     -------
@@ -33,7 +40,8 @@ def fit_target_head(
     """
     network.eval()
     torch.manual_seed(seed)
-    stream = iter(SampleStream((seed, 77), StreamOptions(shares=(0.25,) * 4, reuse=1)))
+    options = StreamOptions(shares=(0.25, 0.25, 0.25, 0.25), real_share=0.125, reuse=1)
+    stream = iter(SampleStream((seed, 77), options, real))
     summaries, targets = [], []
     with torch.no_grad():
         for _ in range(crops):
