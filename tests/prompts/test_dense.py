@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from nital.prompts.dense import object_centres
+from nital.prompts.dense import object_centres, uncovered_points
 
 
 def discs(shape, centres, radii):
@@ -83,3 +83,32 @@ def test_every_prompt_is_a_local_maximum_and_none_is_given_twice(seed):
     assert (values > 0.3).all()
     assert (np.diff(values) <= 0).all()
     assert len(np.unique(cells, axis=0)) == len(cells)
+
+
+def test_each_uncovered_part_is_asked_for_once_deep_inside():
+    foreground, boundary = np.zeros((40, 50)), np.zeros((40, 50))
+    foreground[5:16, 5:16] = foreground[20:35, 20:31] = foreground[20:35, 34:45] = 1
+    covered = np.zeros((40, 50), bool)
+    covered[:18, :18] = True
+    found = uncovered_points(foreground, boundary, covered)
+    assert len(found) == 2
+    for row, col in (found - 0.5) / 2:
+        assert foreground[int(row), int(col)] == 1
+        assert not covered[int(row), int(col)]
+        assert 25 <= row <= 29
+        assert col in (25, 39)
+
+
+def test_boundaries_part_what_is_uncovered():
+    foreground, boundary = np.ones((20, 41)), np.zeros((20, 41))
+    boundary[:, 20] = 1
+    assert len(uncovered_points(foreground, boundary, np.zeros((20, 41), bool))) == 2
+
+
+def test_small_remains_and_covered_foreground_are_left_out():
+    foreground, boundary = np.zeros((20, 20)), np.zeros((20, 20))
+    foreground[2:5, 2:5] = 1
+    nothing = np.zeros((20, 20), bool)
+    assert len(uncovered_points(foreground, boundary, nothing)) == 0
+    assert len(uncovered_points(foreground, boundary, nothing, smallest=9)) == 1
+    assert len(uncovered_points(np.ones((20, 20)), boundary, ~nothing)) == 0
