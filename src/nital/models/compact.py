@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -193,10 +194,12 @@ def _check_description(description: Any, path: Path) -> None:
 
 
 def _session(graph: bytes) -> Any:
+    """An ONNX Runtime session; ``NITAL_THREADS`` limits its threads, by default all processors."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
+    options.intra_op_num_threads = int(os.environ.get("NITAL_THREADS", "0"))
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -121,7 +122,9 @@ def _in_processes(
     items: Sequence[Item], job: Job, jobs: int, finish: Callable[[Outcome], None]
 ) -> None:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(
+        jobs, mp_context=context, initializer=_share_processors, initargs=(jobs,)
+    ) as pool:
         with _interrupts_ignored():
             waiting = {pool.submit(_attempt, item, job, None): item for item in items}
         try:
@@ -130,6 +133,11 @@ def _in_processes(
         except KeyboardInterrupt:
             _wind_down(waiting, finish)
             raise
+
+
+def _share_processors(jobs: int) -> None:
+    """Let each of ``jobs`` processes compute on its share of the processors only."""
+    os.environ.setdefault("NITAL_THREADS", str(max(1, (os.cpu_count() or 1) // jobs)))
 
 
 def _wind_down(waiting: dict[Future[Outcome], Item], finish: Callable[[Outcome], None]) -> None:
