@@ -25,9 +25,9 @@ def test_labels_are_at_the_size_of_the_image(target, scale):
     assert found.facts["candidates"] - removed == found.facts["survivors"]
 
 
-def test_a_score_that_none_reaches_leaves_nothing():
+def test_an_area_that_none_reaches_leaves_nothing():
     image = standardise(simulate(7, "particles", (110, 95), scale=22).image)
-    strict = ObjectOptions(lowest_score=1.1)
+    strict = ObjectOptions(smallest_area=1e9)
     found = find_objects(load_model("compact"), image, "particles", 1.0, options=strict)
     assert not found.labels.any()
     assert found.facts["survivors"] == 0
@@ -36,6 +36,6 @@ def test_a_score_that_none_reaches_leaves_nothing():
 
 def test_grains_that_are_not_found_are_one_grain():
     image = standardise(simulate(7, "grains", (80, 80)).image)
-    strict = ObjectOptions(lowest_score=1.1)
+    strict = ObjectOptions(smallest_area=1e9)
     found = find_objects(load_model("compact"), image, "grains", 1.0, options=strict)
     assert (found.labels == 1).all()
