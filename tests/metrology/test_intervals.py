@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 import pytest
-from scipy import ndimage, stats
+from scipy import stats
 
-from nital.metrology.blocks import divide
 from nital.metrology.intervals import (
-    count_interval,
-    fraction_interval,
+    binomial_interval,
+    logit_interval,
     mean_interval,
+    quantile,
     quantile_interval,
 )
 
@@ -45,57 +45,71 @@ def test_quantiles(probability, number):
     assert 0.94 <= inside <= 0.99
 
 
-def test_fractions_of_random_structures():
-    """Discs thrown at random: the area they cover has a known mean (Boolean model)."""
-    side, radius, number = 160, 5, 120
-    disc = np.hypot(*np.mgrid[-radius : radius + 1, -radius : radius + 1]) <= radius
-    truth = 1 - math.exp(-number * disc.sum() / side**2)
-    blocks = divide((side, side), 2.0 * radius)
-
-    def draw(rng):
-        points = rng.random((side, side)) < number / side**2
-        covered = ndimage.convolve(points.astype(np.uint8), disc.astype(np.uint8), mode="wrap") > 0
-        rows, cols = np.nonzero(covered)
-        return np.bincount(blocks.index(rows, cols), minlength=len(blocks.area)).astype(float)
-
-    rng = np.random.default_rng(3)
-    found = [fraction_interval(draw(rng), blocks.area) for _ in range(150)]
-    assert 0.88 <= np.mean([low <= truth <= high for low, high in found]) <= 0.99
-
-
-def test_counts_per_block():
-    wholes = np.full(25, 4.0)
-    inside = share_inside(
-        lambda rng: rng.poisson(8.0, 25).astype(float),
-        lambda parts: count_interval(parts, wholes),
-        2.0,
-    )
-    assert 0.92 <= inside <= 0.98
-
-
 def test_too_little_data_has_no_interval():
     assert mean_interval(np.array([1.0])) is None
     assert quantile_interval(np.arange(5.0), 0.5) is None
     assert quantile_interval(np.arange(6.0), 0.5) == (0, 5)
     assert quantile_interval(np.arange(35.0), 0.9) is None
     assert quantile_interval(np.arange(36.0), 0.9) is not None
-    assert fraction_interval(np.array([3.0]), np.array([10.0])) is None
-    assert fraction_interval(np.zeros(9), np.ones(9)) is None
-    assert count_interval(np.array([3.0]), np.array([10.0])) is None
+    assert logit_interval(0.5, 1.9) is None
 
 
 def test_equal_values_have_no_width():
     assert mean_interval(np.full(5, 2.5)) == (2.5, 2.5)
-    assert fraction_interval(np.ones(9), np.ones(9)) == (1, 1)
-
-
-def test_nothing_counted_leaves_the_poisson_bound():
-    low, high = count_interval(np.zeros(9), np.full(9, 2.0))
-    assert low == 0
-    assert high == pytest.approx(stats.poisson.isf(0.5, 0) + 3.689 / 18, rel=1e-3)
 
 
 def test_fractions_stay_between_nought_and_one():
-    parts = np.array([1.0, 0, 0, 0, 0, 0, 0, 0, 0])
-    low, high = fraction_interval(parts, np.ones(9))
+    low, high = logit_interval(1 / 9, 3.0)
     assert 0 < low < 1 / 9 < high < 1
+
+
+@pytest.mark.parametrize(("hits", "points"), [(0, 10), (10, 10), (3, 10), (50, 400)])
+def test_exact_binomial_limits(hits, points):
+    expected = stats.binomtest(hits, points).proportion_ci(method="exact")
+    assert binomial_interval(hits, points) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize(
+    ("spread", "power", "probability", "number"),
+    [(0.3, 0.2, 0.5, 25), (0.5, 3, 0.5, 1000), (0.4, 2, 0.9, 1000), (0.3, 2, 0.1, 60)],
+)
+def test_weighted_quantiles(spread, power, probability, number):
+    """Log-normal sizes weighted by a power of the size are log-normal again, and larger."""
+    truth = math.exp(power * spread**2 + spread * stats.norm.ppf(probability))
+
+    def interval(values):
+        return quantile_interval(values, probability, values**power)
+
+    inside = share_inside(lambda rng: np.exp(spread * rng.standard_normal(number)), interval, truth)
+    assert 0.92 <= inside <= 0.985
+
+
+def test_weighted_means():
+    """Weights that undo a bias of selection give back the mean, and an interval that holds it."""
+
+    def draw(rng):
+        values = np.exp(0.5 * rng.standard_normal(200))
+        return values[rng.random(200) < 1 / (1 + values)]
+
+    inside = share_inside(draw, lambda x: mean_interval(x, 1 + x), math.exp(0.125))
+    assert 0.90 <= inside <= 0.98
+
+
+def test_where_a_few_heavy_values_decide_there_is_no_interval():
+    sizes = np.exp(0.7 * np.random.default_rng(0).standard_normal(200))
+    assert quantile_interval(sizes, 0.5) is not None
+    assert quantile_interval(sizes, 0.5, sizes**3) is None
+
+
+def test_the_quantile_splits_the_weight():
+    assert quantile(np.array([3.0, 1.0, 2.0]), 0.5) == 2
+    assert quantile(np.array([1.0, 2.0, 3.0]), 0.5, np.array([1.0, 1.0, 4.0])) == pytest.approx(2.6)
+
+
+def test_a_design_effect_widens():
+    values = np.exp(np.random.default_rng(0).standard_normal(80))
+    weights = np.linspace(1.0, 1.1, 80)
+    for interval in (mean_interval, lambda *a: quantile_interval(a[0], 0.5, *a[1:])):
+        alone, four_times = (interval(values, weights, lambda _, e=e: e) for e in (1.0, 4.0))
+        widening = (four_times[1] - four_times[0]) / (alone[1] - alone[0])
+        assert 1.5 < widening < 2.6

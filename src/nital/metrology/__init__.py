@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from nital.metrology.measure import Measurements, measure, measure_labels
-from nital.metrology.quantities import Quantity
+from nital.metrology.quantity import Quantity
 
 __all__ = ["Measurements", "Quantity", "measure", "measure_labels"]

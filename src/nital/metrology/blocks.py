@@ -43,9 +43,21 @@ class Blocks:
         column = np.repeat(np.arange(cols), np.diff(self.col_edges))
         return np.asarray(band[row] + column[col], dtype=np.int64)
 
+    def sum(self, image: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """(R * C,) number of pixels that are set in each block of an (H, W) mask."""
+        bands = [
+            image[top:bottom].sum(axis=0, dtype=np.int64)
+            for top, bottom in zip(self.row_edges, self.row_edges[1:], strict=False)
+        ]
+        cells = np.add.reduceat(np.stack(bands), self.col_edges[:-1], axis=1)
+        return cells.ravel().astype(float)
+
 
 def divide(shape: tuple[int, int], object_side: float) -> Blocks:
-    """Divide an image into blocks twice as wide as its objects.
+    """Divide an image into blocks that hold several objects each.
+
+    For n objects there are about ``1.5 sqrt(n)`` blocks: the more objects, the more blocks to tell
+    the scatter from, and the larger each, so that less of what it holds is cut.
 
     Parameters
     ----------
@@ -56,7 +68,7 @@ def divide(shape: tuple[int, int], object_side: float) -> Blocks:
         about 256 in number as far as the image has that many pixels.
     """
     height, width = shape
-    wanted = height * width / max(2.0 * object_side, 1.0) ** 2
+    wanted = 1.5 * math.sqrt(height * width) / max(object_side, 1.0)
     number = min(max(wanted, FEWEST), MOST)
     bands = _near(math.sqrt(number * height / width), height)
     columns = _near(math.ceil(number / bands), width)

@@ -57,7 +57,7 @@ class Boundaries:
     block_length: NDArray[np.float64]
 
 
-def measure_boundaries(labels: NDArray[np.int32], count: int, blocks: Blocks) -> Boundaries:
+def measure_boundaries(labels: NDArray[np.integer], count: int, blocks: Blocks) -> Boundaries:
     """Measure all outlines and the boundary length of each image block.
 
     Parameters
@@ -98,8 +98,8 @@ def measure_boundaries(labels: NDArray[np.int32], count: int, blocks: Blocks) ->
 
 
 def _pairs_of_band(
-    labels: NDArray[np.int32], blocks: Blocks, band: int, row_step: int, col_step: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    labels: NDArray[np.integer], blocks: Blocks, band: int, row_step: int, col_step: int
+) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
     """Pixels of one band of blocks and their partners one step along the line, as views."""
     height, width = labels.shape
     top = int(blocks.row_edges[band])
@@ -113,8 +113,8 @@ def _pairs_of_band(
 
 
 def _pixels_without_partner(
-    labels: NDArray[np.int32], row_step: int, col_step: int
-) -> tuple[NDArray[np.int32], ...]:
+    labels: NDArray[np.integer], row_step: int, col_step: int
+) -> tuple[NDArray[np.integer], ...]:
     """Pixels whose next or previous neighbour on the line is outside: it leaves its object."""
     height, width = labels.shape
     inner_rows = max(height - row_step, 0)

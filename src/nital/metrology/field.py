@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,9 @@ from nital.metrology.blocks import Blocks, divide
 from nital.metrology.boundaries import Boundaries, measure_boundaries
 from nital.metrology.hulls import Hulls, corner_hulls
 from nital.metrology.runs import ObjectRuns, Runs, find_runs, object_runs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Field"]
 
@@ -68,27 +72,23 @@ class Field:
         weighted_mean = float((area**2).sum() / area.sum()) if self.count else 1.0
         return divide(self.labels.shape, math.sqrt(weighted_mean))
 
+    @property
+    def grid(self) -> tuple[int, int]:
+        """(R, C) number of blocks along rows and columns."""
+        return self.blocks.shape
+
+    @property
+    def grid_text(self) -> str:
+        """The blocks, in words."""
+        rows, columns = self.blocks.shape
+        return f"{rows} x {columns} image blocks"
+
+    def block_of(self, table: pd.DataFrame) -> NDArray[np.int64]:
+        """(n,) block that holds the centroid of each object of the table."""
+        row, col = (np.round(table[name].to_numpy()).astype(np.int64) for name in ("row", "col"))
+        return self.blocks.index(row, col)
+
     @cached_property
     def boundaries(self) -> Boundaries:
         """Perimeters and the boundary length of each block."""
         return measure_boundaries(self.labels, self.count, self.blocks)
-
-    def block_areas(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Area in pixels of each phase, and of all objects, in each block.
-
-        Returns
-        -------
-        by_phase
-            (blocks, phases + 1); column 0 is the unassigned.
-        of_objects
-            (blocks,)
-        """
-        runs = find_runs(self.labels, self.phases, self.blocks.col_edges[:-1])
-        block = self.blocks.index(runs.row, runs.start)
-        blocks = self.blocks.shape[0] * self.blocks.shape[1]
-        phases = int(self.phases.max()) + 1
-        joint = block * phases + runs.phase
-        by_phase = np.bincount(joint, weights=runs.length, minlength=blocks * phases)
-        inside = runs.label > 0
-        of_objects = np.bincount(block[inside], weights=runs.length[inside], minlength=blocks)
-        return by_phase.reshape(blocks, phases).astype(float), of_objects.astype(float)

@@ -6,51 +6,82 @@ All functions return ``None`` where the data cannot carry an interval, never a m
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Effect",
     "Interval",
-    "count_interval",
-    "fraction_interval",
-    "log_interval",
+    "binomial_interval",
+    "independent",
+    "logit_interval",
     "mean_interval",
     "quantile",
     "quantile_interval",
-    "relative_errors",
     "student",
+    "weighted_mean",
 ]
 
 Interval = tuple[float, float]
 Array = NDArray[np.float64]
+Effect = Callable[[Array], float]
 
 TAIL = 0.025
 _NORMAL = 1.959963984540054
 
 
-def mean_interval(values: Array, weights: Array | None = None) -> Interval | None:
-    """Interval of the mean of independent, possibly skewed, positive values.
+def weighted_mean(values: Array, weights: Array | None = None) -> float:
+    """Mean of values, each taken as often as its weight says; equal weights change no digit."""
+    if weights is None or _are_equal(weights):
+        return float(values.mean())
+    return float((weights * values).sum() / weights.sum())
+
+
+def _are_equal(weights: Array) -> bool:
+    return bool((weights == weights[:1]).all())
+
+
+def independent(residual: Array) -> float:
+    """Design effect of independent values: 1."""
+    return 1.0
+
+
+def mean_interval(
+    values: Array, weights: Array | None = None, effect: Effect = independent
+) -> Interval | None:
+    """Interval of the mean of possibly skewed, positive values.
 
     Student's t after Hall's cubic transformation, which takes out the skewness that makes the
     plain t interval of sizes too short (P. Hall, J. R. Stat. Soc. B 54 (1992) 221, eq. 2.3).
     With weights, the mean is a ratio and its residuals take the place of the values
     (W. G. Cochran, Sampling Techniques, section 6.4). ``None`` for fewer than two values.
+
+    Parameters
+    ----------
+    values, weights
+        (n,) each.
+    effect
+        Given the (n,) contributions of the values to the error of the result, how many times
+        larger its variance is than if they were independent.
     """
     number = len(values)
     if number < 2:
         return None
-    shares = np.full(number, 1.0) if weights is None else weights * (number / weights.sum())
-    mean = float((shares * values).mean())
-    residual = shares * (values - mean)
+    mean = weighted_mean(values, weights)
+    residual = values - mean
+    if weights is not None:
+        residual *= weights * (number / weights.sum())
     deviation = float(residual.std(ddof=1))
     if deviation <= 1e-12 * abs(mean):
         return mean, mean
     skewness = float((residual**3).mean()) / deviation**3
     root = math.sqrt(number)
     t = student(number - 1)
-    high = mean - deviation * _undo_hall(-t / root, skewness, number)
-    low = mean - deviation * _undo_hall(t / root, skewness, number)
+    wider = deviation * math.sqrt(effect(residual))
+    high = mean - wider * _undo_hall(-t / root, skewness, number)
+    low = mean - wider * _undo_hall(t / root, skewness, number)
     return max(low, 0.0), high
 
 
@@ -72,40 +103,59 @@ def quantile(values: Array, probability: float, weights: Array | None = None) ->
 
 
 def quantile_interval(
-    values: Array, probability: float, weights: Array | None = None
+    values: Array,
+    probability: float,
+    weights: Array | None = None,
+    effect: Effect = independent,
 ) -> Interval | None:
-    """Interval of a quantile of independent values.
+    """Interval of a quantile; ``effect`` as in :func:`mean_interval`.
 
-    Without weights, or with equal ones, from order statistics, free of any assumption on the
-    distribution (H. A. David, Order Statistics, section 7.1). ``None`` when even the extreme
-    values do not bound the quantile at 95 %: below 6 values for the median, below 36 for the
-    10 % and 90 % points. With weights, the exact binomial interval of the share below the
-    quantile, for the number of equal values that would scatter as much, is read off the
-    distribution (E. L. Korn and B. I. Graubard, Survey Methodology 24 (1998) 193); ``None``
-    where it reaches into half the weight of an extreme value.
+    Of independent values without weights, or with equal ones, from order statistics, free of any
+    assumption on the distribution (H. A. David, Order Statistics, section 7.1). ``None`` when
+    even the extreme values do not bound the quantile at 95 %: below 6 values for the median,
+    below 36 for the 10 % and 90 % points. Otherwise the exact binomial interval of the share
+    below the quantile, for the number of equal values that would scatter as much, is read off
+    the distribution (E. L. Korn and B. I. Graubard, Survey Methodology 24 (1998) 193); ``None``
+    where a few heavy values decide, so that no interval would hold what it promises.
     """
-    if weights is None or bool((weights == weights[:1]).all()):
+    weights = np.ones(len(values)) if weights is None else weights
+    if effect is independent and _are_equal(weights):
         return _order_statistics(values, probability)
     from scipy.special import betaincinv
 
-    number = len(values)
-    if number < 3:
+    number, share = len(values), weights / weights.sum()
+    if number < 3 or not _tails_are_filled(share, probability):
         return None
-    point = quantile(values, probability, weights)
-    share = weights / weights.sum()
-    below = (values < point) + 0.5 * (values == point)
-    variance = number / (number - 1) * float(((share * (below - probability)) ** 2).sum())
-    alike = 1.0 / float((share**2).sum())
-    if alike < 2.0:
-        return None
-    trials = probability * (1.0 - probability) / variance * (_NORMAL / student(alike - 1.0)) ** 2
+    ordered, position = _shares(values, weights)
+    order = np.argsort(values, kind="stable")
+    residual = np.empty(number)
+    residual[order] = share[order] * ((position < probability) - probability)
+    variance = number / (number - 1) * float((residual**2).sum()) * effect(residual)
+    wider = (_NORMAL / student(1.0 / float((share**2).sum()) - 1.0)) ** 2
+    trials = probability * (1.0 - probability) / variance * wider
     hits = probability * trials
     low = float(betaincinv(hits, trials - hits + 1.0, TAIL))
     high = float(betaincinv(hits + 1.0, trials - hits, 1.0 - TAIL))
-    ordered, position = _shares(values, weights)
-    if low < position[0] or high > position[-1]:
-        return None
     return _at_share(ordered, position, low), _at_share(ordered, position, high)
+
+
+def _tails_are_filled(share: Array, probability: float) -> bool:
+    """Whether enough values share the weight beyond the quantile, on either side.
+
+    They are counted as Kish does, for log-normal weights that scatter as these do: the weights
+    in the tail themselves would say yes just when the heaviest values happen to be missing. 4
+    are asked for, as for order statistics, and 8 where the weights scatter by a factor of e.
+    """
+    from scipy.special import ndtr, ndtri
+
+    scatter = float(np.log(share).std())
+    at = float(ndtri(probability)) - scatter
+    alike = len(share) * math.exp(-(scatter**2))
+    beyond = min(
+        alike * probability**2 / max(float(ndtr(at)), 1e-12),
+        alike * (1.0 - probability) ** 2 / max(float(ndtr(-at)), 1e-12),
+    )
+    return beyond >= 4.0 + 4.0 * min(scatter, 1.0)
 
 
 def _shares(values: Array, weights: Array | None) -> tuple[Array, Array]:
@@ -132,69 +182,26 @@ def _order_statistics(values: Array, probability: float) -> Interval | None:
     return float(ordered[low - 1]), float(ordered[high - 1])
 
 
-def fraction_interval(parts: Array, wholes: Array) -> Interval | None:
-    """Interval of sum(parts) / sum(wholes) in 0...1, from its scatter between image blocks.
+def logit_interval(fraction: float, points: float) -> Interval | None:
+    """Interval of a fraction, 0 < fraction < 1, seen at this many independent points.
 
-    Student's t on the logit scale, so the interval stays within 0...1; the variance is that of a
-    ratio estimator (W. G. Cochran, Sampling Techniques, section 6.4). A fraction of exactly 1
-    has no width; one of 0, or a single block, has no interval.
+    Student's t on the logit scale, so that it stays within 0...1. ``None`` for fewer than two
+    points.
     """
-    fraction = float(parts.sum() / wholes.sum())
-    if fraction >= 1.0:
-        return 1.0, 1.0
-    if fraction <= 0.0 or _used(parts, wholes) < 2:
+    if points < 2.0:
         return None
-    error = math.sqrt(float((relative_errors(parts, wholes) ** 2).sum()))
+    half = student(points - 1.0) / math.sqrt(fraction * (1.0 - fraction) * points)
     logit = math.log(fraction / (1.0 - fraction))
-    half = student(_used(parts, wholes) - 1) * error / (1.0 - fraction)
     return _logistic(logit - half), _logistic(logit + half)
 
 
-def count_interval(parts: Array, wholes: Array) -> Interval | None:
-    """Interval of sum(parts) / sum(wholes) >= 0, counts or lengths, from image blocks.
+def binomial_interval(hits: int, points: int) -> Interval:
+    """Exact interval of a probability after so many hits (C. Clopper and E. Pearson, 1934)."""
+    from scipy.special import betaincinv
 
-    As :func:`fraction_interval`, on the logarithmic scale. Nothing counted gives 0 and the
-    Poisson bound 3.69 / sum(wholes).
-    """
-    total = float(wholes.sum())
-    rate = float(parts.sum()) / total
-    if rate <= 0.0:
-        return 0.0, -math.log(TAIL) / total
-    return log_interval(rate, relative_errors(parts, wholes), _used(parts, wholes))
-
-
-def relative_errors(parts: Array, wholes: Array) -> Array:
-    """Contribution of each block to the relative error of sum(parts) / sum(wholes) > 0.
-
-    Their squares sum to the variance of the logarithm of the ratio. Contributions of several
-    ratios over the same blocks add up to those of the logarithm of their product.
-    """
-    used = max(_used(parts, wholes), 2)
-    residual = parts - wholes * (parts.sum() / wholes.sum())
-    return np.asarray(math.sqrt(used / (used - 1.0)) * residual / parts.sum())
-
-
-def log_interval(value: float, errors: Array, blocks: float) -> Interval | None:
-    """Student's t interval on the logarithmic scale, from the relative errors of the blocks.
-
-    Parameters
-    ----------
-    value
-        > 0.
-    errors
-        As from :func:`relative_errors`.
-    blocks
-        Number of blocks that the value rests on; no interval below 2.
-    """
-    if blocks < 2:
-        return None
-    half = student(blocks - 1) * math.sqrt(float((errors**2).sum()))
-    return value * math.exp(-half), value * math.exp(half)
-
-
-def _used(parts: Array, wholes: Array) -> int:
-    """Count the blocks with anything in them."""
-    return int(np.count_nonzero((wholes > 0) | (parts != 0)))
+    low = float(betaincinv(hits, points - hits + 1, TAIL)) if hits else 0.0
+    high = float(betaincinv(hits + 1, points - hits, 1.0 - TAIL)) if hits < points else 1.0
+    return low, high
 
 
 def student(freedom: float) -> float:

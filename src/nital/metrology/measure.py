@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nital
-from nital.errors import InputError
+from nital.errors import InputError, UsageError
 from nital.metrology.field import Field
 from nital.metrology.objects import object_table
-from nital.metrology.quantities import Quantity, quantities
+from nital.metrology.quantities import INTERVALS, PRECISION, quantities
+from nital.metrology.quantity import Quantity
 from nital.micrograph import Micrograph, PixelSize
 from nital.segmentation import Segmentation, Target
 
@@ -46,12 +47,27 @@ class Measurements:
     quantities: tuple[Quantity, ...]
 
 
-def measure(segmentation: Segmentation) -> Measurements:
+def measure(segmentation: Segmentation, *, precision: float = PRECISION) -> Measurements:
     """Measure all objects and phases of a segmentation.
 
     The data bar is not part of the measured area. Objects that touch the edge of the image or
-    the data bar are counted and cover area, but are left out of size statistics.
+    the data bar are counted and cover area, but are left out of size statistics, which are
+    corrected for that.
+
+    Parameters
+    ----------
+    segmentation
+        What to measure.
+    precision
+        Relative half width of the 95 % intervals of particle sizes that is asked for, 0...1: the
+        number of particles still needed is forecast from it.
+
+    Raises
+    ------
+    UsageError
+        The precision is not between 0 and 1.
     """
+    _check_precision(precision)
     micrograph = segmentation.micrograph
     rows = micrograph.content_rows
     field = _field(
@@ -66,7 +82,7 @@ def measure(segmentation: Segmentation) -> Measurements:
         "model": {"name": segmentation.model.name, "sha256": segmentation.model.sha256},
         "parameters": segmentation.parameters,
     }
-    return _measured(field, micrograph.pixel_size, summary, segmentation.warnings)
+    return _measured(field, micrograph.pixel_size, summary, segmentation.warnings, precision)
 
 
 def measure_labels(
@@ -79,6 +95,7 @@ def measure_labels(
     path: Path | None = None,
     sha256: str | None = None,
     warnings: tuple[str, ...] = (),
+    precision: float = PRECISION,
 ) -> Measurements:
     """Measure a label image made by any tool.
 
@@ -98,12 +115,17 @@ def measure_labels(
     path, sha256, warnings
         File of the labels, the hash of its bytes, and what a user should know about how it was
         read, for the record.
+    precision
+        As in :func:`measure`.
 
     Raises
     ------
     InputError
         Labels are not a non-empty (H, W) array of integers >= 0 below 2^31, or the shapes differ.
+    UsageError
+        The precision is not between 0 and 1.
     """
+    _check_precision(precision)
     _check_labels(labels, "the label image" if path is None else str(path))
     for other, name in ((phases, "phase image"), (micrograph, "micrograph")):
         if other is not None and other.shape != labels.shape:
@@ -135,7 +157,7 @@ def measure_labels(
             "there is only one label, in several pieces: if this is a mask, number its objects "
             "before measuring",
         )
-    return _measured(field, pixel_size, summary, warnings)
+    return _measured(field, pixel_size, summary, warnings, precision)
 
 
 def _measured(
@@ -143,11 +165,12 @@ def _measured(
     pixel_size: PixelSize | None,
     summary: dict[str, Any],
     warnings: tuple[str, ...],
+    precision: float,
 ) -> Measurements:
     scale = None if pixel_size is None else pixel_size.value
     table = object_table(field, scale)
-    found, more_warnings = quantities(field, table, scale)
-    found = tuple(replace(quantity, value=_plain(quantity.value)) for quantity in found)
+    target: Target = summary["target"]["value"]
+    found, more_warnings = quantities(field, table, target, scale, precision)
     return Measurements(
         objects=table,
         summary={
@@ -155,15 +178,18 @@ def _measured(
             "nital": nital.__version__,
             **summary,
             "warnings": list(dict.fromkeys((*warnings, *more_warnings))),
+            "intervals": INTERVALS,
             "quantities": [quantity.as_dict() for quantity in found],
         },
         quantities=found,
     )
 
 
-def _plain(value: float) -> float:
-    """Return a count as int, so that it is written without a decimal point."""
-    return value if isinstance(value, int) else float(value)
+def _check_precision(precision: float) -> None:
+    if not 0.0 < precision < 1.0:
+        raise UsageError(
+            f"the precision asked for must lie between 0 and 1, such as 0.05, not {precision}"
+        )
 
 
 def _field(

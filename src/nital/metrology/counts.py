@@ -1,0 +1,94 @@
+"""How many objects and how much boundary there is, for any target."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nital.metrology.field import Field
+from nital.metrology.intervals import Interval
+from nital.metrology.planimetric import rectangle_weights
+from nital.metrology.quantity import Finding
+from nital.metrology.scatter import ratio_interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["boundary_findings", "count_findings"]
+
+
+def count_findings(field: Field, table: pd.DataFrame, phase: int | None) -> Iterator[Finding]:
+    """Number of objects of a phase, or of all, and number per area."""
+    block = field.block_of(table)
+    chosen = np.ones(field.count) if phase is None else (table["phase"].to_numpy() == phase) * 1.0
+    number = int(chosen.sum())
+    area = field.blocks.area
+
+    def rate(weights: NDArray[np.float64]) -> tuple[float, Interval | None]:
+        parts = np.bincount(block, weights=weights, minlength=len(area)).astype(float)
+        return float(weights.sum()) / field.labels.size, ratio_interval(parts, area, field.grid)
+
+    _, interval = rate(chosen)
+    size = field.labels.size
+    scatter = f"95 %: log-normal t interval from the centroids in {field.grid_text}"
+    yield Finding(
+        "object_count",
+        number,
+        0,
+        None if interval is None else (interval[0] * size, interval[1] * size),
+        number,
+        f"objects in the field, edge included; {scatter}, for another field of this size",
+        phase=phase,
+    )
+    value, interval = rate(chosen * rectangle_weights(field.labels, field.count)[1:])
+    yield Finding(
+        "objects_per_area",
+        value,
+        -2,
+        interval,
+        number,
+        "objects over measured area, those that touch the edge counting 1/2 and those in a "
+        f"corner 1/4; {scatter}",
+        phase=phase,
+    )
+
+
+def boundary_findings(
+    field: Field, length: NDArray[np.float64], area: NDArray[np.float64], how: str
+) -> Iterator[Finding]:
+    """Boundary length per area of the field, and surface of boundaries per volume.
+
+    Parameters
+    ----------
+    field
+        What is measured.
+    length, area
+        (blocks,) boundary length in each block, in pixels, and the area it was found in.
+    how
+        How the boundaries were measured.
+    """
+    rate, interval = float(length.sum() / area.sum()), ratio_interval(length, area, field.grid)
+    basis = "too few image blocks for a 95 % interval"
+    if interval is not None:
+        basis = f"95 %: log-normal t interval over {field.grid_text}"
+    yield Finding(
+        "boundary_length_per_area",
+        rate,
+        -1,
+        interval,
+        field.count,
+        f"{how}, each boundary once, image frame not counted; {basis}",
+    )
+    surface = 4.0 / math.pi
+    yield Finding(
+        "surface_per_volume",
+        surface * rate,
+        -1,
+        None if interval is None else (surface * interval[0], surface * interval[1]),
+        field.count,
+        f"4 / pi times the boundary length per area; {basis}",
+    )

@@ -1,0 +1,107 @@
+"""Values along a line that are correlated: how many independent ones they are worth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nital.metrology.intervals import Interval, student
+
+__all__ = ["Series", "correlation_length_of", "deviation_interval", "mean_interval_of"]
+
+_NEGLIGIBLE = 0.05
+
+
+class Series:
+    """A profile sampled at every pixel along an interface or a layer.
+
+    Parameters
+    ----------
+    values
+        (k,), k >= 2.
+    """
+
+    def __init__(self, values: NDArray[np.float64]) -> None:
+        self.values = values
+        self.mean = float(values.mean())
+        self.variance = float(values.var(ddof=1))
+        self.correlation = _correlation(values - self.mean)
+
+    @property
+    def worth(self) -> float:
+        """Number of independent values that determine the mean as well."""
+        return len(self.values) / max(1.0 + 2.0 * float(self.correlation[1:].sum()), 1.0)
+
+    @property
+    def worth_of_squares(self) -> float:
+        """Number of independent values that determine the variance as well."""
+        return len(self.values) / (1.0 + 2.0 * float((self.correlation[1:] ** 2).sum()))
+
+
+def _correlation(residual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Autocorrelation at lags 0, 1 ... up to where it is first negligible."""
+    from scipy import fft
+
+    number = len(residual)
+    size = fft.next_fast_len(2 * number - 1, real=True)
+    products = fft.irfft(np.abs(fft.rfft(residual, size)) ** 2, size)[: max(number // 2, 1)]
+    if products[0] <= 1e-12 * number:
+        return np.ones(1)
+    correlation = products / (number - np.arange(len(products))) * number / products[0]
+    below = np.flatnonzero(correlation < _NEGLIGIBLE)
+    return np.asarray(correlation[: below[0]] if len(below) else correlation)
+
+
+def mean_interval_of(series: Series, rounding: float) -> Interval | None:
+    """95 % interval of the mean.
+
+    Parameters
+    ----------
+    series
+        The values; ``None`` where they are worth fewer than 2 independent ones.
+    rounding
+        Standard error that rounding to whole pixels adds to the mean, joined as independent.
+    """
+    worth = series.worth
+    if series.variance > 0.0 and worth < 2.0:
+        return None
+    scatter = student(worth - 1.0) * math.sqrt(series.variance / worth) if worth >= 2.0 else 0.0
+    half = math.hypot(scatter, 1.96 * rounding)
+    return max(series.mean - half, 0.0), series.mean + half
+
+
+def deviation_interval(series: Series, deviation: float) -> Interval | None:
+    """95 % interval of a standard deviation, log-normal; ``None`` where it is nought."""
+    worth = series.worth_of_squares
+    if deviation <= 0.0 or worth < 2.0:
+        return None
+    half = student(worth - 1.0) / math.sqrt(2.0 * (worth - 1.0))
+    return deviation * math.exp(-half), deviation * math.exp(half)
+
+
+def correlation_length_of(values: NDArray[np.float64]) -> tuple[float, Interval | None]:
+    """Distance at which the autocorrelation falls to 1/e, and its interval from four quarters.
+
+    0 for values that do not vary. No interval where a quarter is shorter than 10 such distances.
+    """
+    length = _fall(values)
+    quarter = len(values) // 4
+    if length <= 0.0 or quarter < 10.0 * length:
+        return length, None
+    parts = np.array([_fall(values[start * quarter :][:quarter]) for start in range(4)])
+    if parts.min() <= 0.0:
+        return length, None
+    half = student(3) * float(np.log(parts).std(ddof=1)) / 2.0
+    return length, (length * math.exp(-half), length * math.exp(half))
+
+
+def _fall(values: NDArray[np.float64]) -> float:
+    correlation = _correlation(values - values.mean())
+    below = np.flatnonzero(correlation < math.exp(-1.0))
+    if len(correlation) == 1 or not len(below):
+        return float(len(correlation) - 1)
+    last = int(below[0]) - 1
+    drop = correlation[last] - correlation[last + 1]
+    return last + float((correlation[last] - math.exp(-1.0)) / drop)
