@@ -214,7 +214,7 @@ class TestRelease:
         for name in ("pyproject.toml", "constraints.txt", "Makefile", ".ci/run", "README.md"):
             text = (ROOT / name).read_text(encoding="utf-8")
             assert "index-url" not in text
-            assert "download.pytorch" not in text
+            assert "find-links" not in text
 
     def test_the_installed_package_is_small_and_typed(self) -> None:
         sizes = {

@@ -116,8 +116,8 @@ def _solidified(rng: np.random.Generator, size: int) -> Field:
     coordinates = warped(rng, grid(shape), 9, 1.6)
     fine = cells_of(coordinates, lattice_seeds(rng, coordinates, 8.5, 0.3, hexagonal=True))
     coarse = cells_of(coordinates, lattice_seeds(rng, coordinates, 34.0, 0.35, hexagonal=True))
-    level = rng.normal(0, 0.024, int(coarse.owner.max()) + 1).astype(np.float32)
-    groove = -0.10 * np.exp(-fine.inside() / 1.1) - 0.08 * np.exp(-coarse.inside() / 1.3)
+    level = rng.normal(0, 0.017, int(coarse.owner.max()) + 1).astype(np.float32)
+    groove = -0.06 * np.exp(-fine.inside() / 1.1) - 0.035 * np.exp(-coarse.inside() / 1.3)
     rough = 0.012 * random_field(rng, shape, 1.5)
     return np.asarray(ndimage.gaussian_filter(level[coarse.owner] + groove + rough, 0.6))
 
