@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["middle", "rescale", "resize_map"]
+__all__ = ["rescale", "resize_map"]
 
 
 def rescale(image: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
@@ -25,9 +25,3 @@ def resize_map(values: NDArray[np.floating], shape: tuple[int, int]) -> NDArray[
         return source
     resized = Image.fromarray(source).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
     return np.array(resized, dtype=np.float32)
-
-
-def middle(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """The central part of an (H, W) image, at most ``side`` pixels a side."""
-    top, left = (max(0, (length - side) // 2) for length in image.shape)
-    return image[top : top + side, left : left + side]

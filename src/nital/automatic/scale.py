@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.automatic.objects import ObjectOptions, candidates, clean
-from nital.automatic.resample import middle, rescale
+from nital.automatic.resample import rescale
 from nital.models.compact import CompactModel
+from nital.models.tiles import middle
 
 __all__ = ["ScaleChoice", "natural_scale"]
 

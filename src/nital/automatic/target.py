@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nital.automatic.resample import middle, rescale
+from nital.automatic.resample import rescale
 from nital.models.compact import TARGETS, CompactModel
+from nital.models.tiles import middle
 
 __all__ = ["choose_target"]
 

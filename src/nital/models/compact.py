@@ -20,7 +20,14 @@ __all__ = ["TARGETS", "CompactModel"]
 
 TARGETS = ("grains", "phases", "particles", "layers")
 PARTS = ("encoder", "object", "phase")
-ENTRIES = {"name", "sha256", "embedding_channels", "phase_scale", "phase_threshold"}
+ENTRIES = {
+    "name",
+    "sha256",
+    "context_channels",
+    "embedding_channels",
+    "phase_scale",
+    "phase_threshold",
+}
 STRIDE = 32  # image sides that the encoder takes are multiples of this
 GRID = 48  # cells a side of an object's window
 WINDOW = 1.5  # side of the window over the longer side of the object's box, as in training
@@ -76,8 +83,16 @@ class CompactModel:
             *(_session(graphs[part]) for part in PARTS),
         )
 
-    def embed(self, image: NDArray[np.float32], target: str) -> Embedding:
+    def embed(
+        self,
+        image: NDArray[np.float32],
+        target: str,
+        context: NDArray[np.float32] | None = None,
+    ) -> Embedding:
         """Embed an (H, W) standardised image of any size; sides are padded to multiples of 32.
+
+        ``context`` is ``maps["context"]`` of an embedding of the image that this tile is cut from:
+        all tiles see the same surroundings then; left out, the tile is its own.
 
         With ``target="auto"`` the maps are made for no target in particular and only
         ``target_probability`` is meant to be used.
@@ -91,8 +106,15 @@ class CompactModel:
             one_hot[:] = 1 / len(TARGETS)
         else:
             one_hot[0, TARGETS.index(target)] = 1
-        dense, embedding, mask_features, query, target_logits = self.encoder.run(
-            None, {"image": padded[None, None].astype(np.float32), "target": one_hot}
+        if context is None:
+            context = np.zeros((1, int(self.description["context_channels"])), dtype=np.float32)
+        dense, embedding, mask_features, query, target_logits, own_context = self.encoder.run(
+            None,
+            {
+                "image": padded[None, None].astype(np.float32),
+                "target": one_hot,
+                "context": context,
+            },
         )
         dense = dense[0]
         dense[:3] = _sigmoid(dense[:3])
@@ -106,6 +128,7 @@ class CompactModel:
                 "query": query,
                 "padded": np.array(padded.shape, dtype=np.float32),
                 "target_probability": _softmax(target_logits[0]),
+                "context": own_context,
             },
         )
 

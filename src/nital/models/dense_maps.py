@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from nital.models.compact import CompactModel
 from nital.models.protocol import Embedding
-from nital.models.tiles import MARGIN, TILE, Tile, tiles_of
+from nital.models.tiles import MARGIN, TILE, Tile, middle, tiles_of
 
 __all__ = ["DenseMaps", "predict_dense"]
+
+CONTEXT_SIDE = 1024
 
 Half = NDArray[np.float16]
 
@@ -71,8 +73,11 @@ def predict_dense(
     n_embedding = int(model.description["embedding_channels"]) if embedding else 0
     phases = np.zeros((n_embedding, *shape), dtype=np.float16)
     tiles = list(tiles_of((height, width), tile, margin))
+    context = None
+    if len(tiles) > 1:  # all tiles see the surroundings of the image's middle
+        context = model.embed(middle(image, CONTEXT_SIDE), target).maps["context"]
     for index, part in enumerate(tiles):
-        embedded = model.embed(image[part.outer], target)
+        embedded = model.embed(image[part.outer], target, context)
         rows = slice(part.core_top // 2, -(-part.core_bottom // 2))
         cols = slice(part.core_left // 2, -(-part.core_right // 2))
         top, left = rows.start - part.top // 2, cols.start - part.left // 2

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from nital.errors import UsageError
 
-__all__ = ["Tile", "standardise", "tiles_of"]
+__all__ = ["Tile", "middle", "standardise", "tiles_of"]
 
 TILE = 1024
 MARGIN = 96
@@ -106,3 +106,9 @@ def standardise(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
     if spread > 0:
         image /= np.float32(spread)
     return image
+
+
+def middle(image: NDArray[np.float32], side: int) -> NDArray[np.float32]:
+    """The central part of an (H, W) image, at most ``side`` pixels a side."""
+    top, left = (max(0, (length - side) // 2) for length in image.shape)
+    return image[top : top + side, left : left + side]

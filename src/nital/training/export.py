@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from nital.errors import ModelError
 from nital.training.loop import load_network
-from nital.training.network import DENSE_CHANNELS, CompactNetwork, NetworkConfig
+from nital.training.network import DENSE_CHANNELS, CompactNetwork, Encoder, NetworkConfig
 
 __all__ = ["export_compact"]
 
@@ -75,6 +75,7 @@ def export_compact(
         "dense_channels": list(DENSE_CHANNELS),
         "targets": ["grains", "phases", "particles", "layers"],
         "embedding_channels": network.config.embedding,
+        "context_channels": network.config.widths[-1],
         "phase_scale": float(network.phase_decoder.log_scale.detach().exp()),
         "phase_threshold": float(network.phase_decoder.threshold.detach()),
         **(card or {}),
@@ -93,6 +94,19 @@ def _write(path: Path, data: bytes) -> None:
     os.replace(temporary, path)
 
 
+class TileEncoder(nn.Module):
+    """The encoder as exported: it can be told the context of the image that a tile is cut from."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, image: Tensor, target: Tensor, context: Tensor) -> tuple[Tensor, ...]:
+        """Outputs of :class:`Encoder`, and the image's own context (B, C)."""
+        features, own = self.encoder.features_in_context(image, context)
+        return (*self.encoder.answer(features, target), own)
+
+
 def _example_inputs(network: CompactNetwork, part: str, side: int, count: int) -> dict[str, Tensor]:
     """Random inputs of one part for an image of ``side`` pixels and ``count`` prompts."""
     generator = torch.Generator().manual_seed(side + count)
@@ -107,7 +121,9 @@ def _example_inputs(network: CompactNetwork, part: str, side: int, count: int) -
     query = normal(1, config.coarse, side // 4, side // 4 + 8)
     if part == "encoder":
         target = torch.eye(4)[:1]
-        return {"image": normal(1, 1, side, side + 32), "target": target}
+        given = 0.0 if count == 1 else 1.0
+        context = given * normal(1, config.widths[-1])
+        return {"image": normal(1, 1, side, side + 32), "target": target, "context": context}
     if part == "phase":
         return {
             "embedding": normal(1, config.embedding, side // 4, side // 4 + 8),
@@ -142,9 +158,13 @@ def _part(
         "image_size": {},
     }
     if part == "encoder":
-        dynamic: dict[str, Any] = {"image": {2: 32 * height, 3: 32 * width}, "target": {}}
-        outputs = ["dense", "embedding", "mask_features", "query", "target_logits"]
-        return network.encoder, inputs, dynamic, (list(inputs), outputs)
+        dynamic: dict[str, Any] = {
+            "image": {2: 32 * height, 3: 32 * width},
+            "target": {},
+            "context": {},
+        }
+        outputs = ["dense", "embedding", "mask_features", "query", "target_logits", "own_context"]
+        return TileEncoder(network.encoder), inputs, dynamic, (list(inputs), outputs)
     if part == "phase":
         dynamic = {
             "embedding": {2: height, 3: width},
@@ -219,7 +239,7 @@ def _compare(
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     module = {
-        "encoder": network.encoder,
+        "encoder": TileEncoder(network.encoder),
         "object": network.object_decoder,
         "phase": network.phase_decoder,
     }[part]

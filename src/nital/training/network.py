@@ -82,15 +82,18 @@ class DepthwiseBlock(nn.Module):
 
 
 class GlobalContext(nn.Module):
-    """Add a linear map of the image-wide mean to every position."""
+    """Add a linear map of the image-wide mean to every position.
+
+    A tile of a larger image is given the mean of another, shared by all tiles.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.map = nn.Linear(channels, channels)
         nn.init.zeros_(self.map.weight)
 
-    def forward(self, x: Tensor) -> Tensor:
-        context: Tensor = self.map(x.mean(dim=(2, 3)))
+    def forward(self, x: Tensor, mean: Tensor | None = None) -> Tensor:
+        context: Tensor = self.map(x.mean(dim=(2, 3)) if mean is None else mean)
         return x + context[:, :, None, None]
 
 
@@ -162,7 +165,12 @@ class Encoder(nn.Module):
     def forward(
         self, image: Tensor, target: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        features = self.features(image)
+        return self.answer(self.features(image), target)
+
+    def answer(
+        self, features: list[Tensor], target: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """From the maps of the stages to the outputs."""
         s2, s4, s8, s16, s32 = features
         y = self.level16(s32, s16, target)
         y = self.level8(y, s8, target)
@@ -178,12 +186,27 @@ class Encoder(nn.Module):
 
     def features(self, image: Tensor) -> list[Tensor]:
         """Maps of the five stages, at strides 2, 4, 8, 16 and 32."""
+        return self.features_in_context(image, None)[0]
+
+    def features_in_context(
+        self, image: Tensor, context: Tensor | None
+    ) -> tuple[list[Tensor], Tensor]:
+        """Maps of the five stages, and the mean (B, C) that is the image's own context.
+
+        ``context`` (B, C) takes the place of that mean, unless it is all zeros.
+        """
         features = []
         x = image
-        for stage in self.stages:
+        for stage in self.stages[:-1]:
             x = stage(x)
             features.append(x)
-        return features
+        last = self.stages[-1]
+        assert isinstance(last, nn.Sequential)
+        x = last[0](x)
+        own = x.mean(dim=(2, 3))
+        mean = own if context is None else torch.where((context != 0).any(), context, own)
+        features.append(last[1](x, mean))
+        return features, own
 
     def summary(self, features: list[Tensor]) -> Tensor:
         """Mean and standard deviation of every channel of every stage: what the image is like."""
