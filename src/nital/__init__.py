@@ -10,7 +10,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from nital.errors import NitalError
     from nital.io import read
-    from nital.metrology import Measurements, measure
+    from nital.metrology import Measurements
+    from nital.metrology.measure import measure
     from nital.micrograph import Micrograph, PixelSize
     from nital.segmentation import Segmentation, SegmentOptions, segment
 

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from nital.automatic.resample import rescale, resize_map
 from nital.automatic.scale import ScaleChoice
 from nital.boost.phases import PhaseModel, assign_phases, find_phases
-from nital.boost.vote import enclosed_regions, vote
+from nital.boost.spread import spread_within_boundaries
 from nital.models.compact import CompactModel
 from nital.models.dense_maps import DenseMaps, predict_dense
 from nital.prompts import regular_grid
@@ -62,7 +62,7 @@ def find_materials(
     number
         Phases to find, estimated when ``None``.
     boost
-        Let the pixels of enclosed regions vote.
+        Spread what is certain to what is not, within boundaries.
     """
     shape = (image.shape[0], image.shape[1])
     total: NDArray[np.float32] | None = None
@@ -83,7 +83,7 @@ def find_materials(
         clusters = _cluster(model, maps, features, number)
         likely = _probabilities(features, clusters)
         if boost:
-            likely = vote(likely, enclosed_regions(maps.boundary))
+            likely = spread_within_boundaries(likely, maps.boundary)
         enlarged = np.stack([resize_map(layer, shape) for layer in likely])
         foreground += resize_map(maps.foreground, shape) / len(factors)
         if total is None:

@@ -27,7 +27,7 @@ def spread_within_boundaries(
     probability: NDArray[np.float32],
     boundary: NDArray[np.floating],
     *,
-    confidence: float = 0.05,
+    confidence: float = 0.01,
     power: float = 6.0,
 ) -> NDArray[np.float32]:
     """Spread the probabilities of phases.

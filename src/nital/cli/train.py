@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["train_app", "train_compact_command"]
 
 ALL_DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
-NEEDED = ("torch", "safetensors", "onnx", "onnxscript")
+NEEDED = ("torch", "safetensors", "onnx", "onnxscript", "matplotlib")
 
 train_app = typer.Typer(
     no_args_is_help=True,
