@@ -79,7 +79,11 @@ class GrainCounts:
     @cached_property
     def directional(self) -> tuple[Intercepts, ...]:
         """Intercepts along straight lines in each direction."""
-        return self._along_lines(self.map.grains)
+        return tuple(self.along(degrees) for degrees in DIRECTIONS.tolist())
+
+    def along(self, degrees: float) -> Intercepts:
+        """Intercepts along straight lines in one direction."""
+        return self._along_lines(self.map.grains, degrees)
 
     @cached_property
     def heyn(self) -> Intercepts:
@@ -90,16 +94,14 @@ class GrainCounts:
     def network(self) -> Intercepts:
         """Crossings of the boundaries of all objects, along the same lines."""
         if self.map.excluded or not self.map.labels.all():
-            directional = self._along_lines(self.map.labels + 1)
-            return sum(directional[1:], directional[0])
+            regions = self.map.labels + 1
+            found = [self._along_lines(regions, degrees) for degrees in DIRECTIONS.tolist()]
+            return sum(found[1:], found[0])
         return self.heyn
 
-    def _along_lines(self, regions: NDArray[np.int32]) -> tuple[Intercepts, ...]:
-        apart, shape = max(1.0, self.side / 2.0), self.field.labels.shape
-        return tuple(
-            count_intercepts(regions, straight_lines(shape, degrees, apart), self.field.blocks)
-            for degrees in DIRECTIONS.tolist()
-        )
+    def _along_lines(self, regions: NDArray[np.int32], degrees: float) -> Intercepts:
+        lines = straight_lines(self.field.labels.shape, degrees, max(1.0, self.side / 2.0))
+        return count_intercepts(regions, lines, self.field.blocks)
 
     @property
     def side(self) -> float:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from nital.metrology.anisotropy import anisotropy
+from nital.metrology.anisotropy import anisotropy, find_direction
 from nital.metrology.counts import boundary_findings
 from nital.metrology.grain_counts import DIRECTIONS, GrainCounts
 from nital.metrology.grain_extremes import FEWEST_GRAINS, find_duplex
@@ -255,28 +255,30 @@ def _difference(counts: GrainCounts) -> Finding:
 def _anisotropy(counts: GrainCounts) -> Iterator[Finding]:
     number = np.stack([found.number for found in counts.directional])
     length = np.stack([found.length for found in counts.directional])
-    stretch = anisotropy(number, length, DIRECTIONS, counts.field.grid)
+    direction = find_direction(number, length, DIRECTIONS, counts.field.grid)
+    if direction is None:
+        return
+    stretch = anisotropy(direction, counts.along, counts.field.grid)
     if stretch is None:
         return
     n = round(float(number.sum()))
-    text = (
-        "mean intercept along the stretch over that across it, fitted to "
-        f"{len(DIRECTIONS)} directions; "
-    )
-    if stretch.index_interval is None:
-        text += "too few image blocks for a 95 % interval"
+    text = f"mean intercept along {direction.degrees:.0f} degrees, where it is longest, over across"
+    if stretch.interval is None:
+        text += "; too few image blocks for a 95 % interval"
     else:
-        text += f"95 %: jackknife over {counts.field.grid_text}, 1 where no stretch is shown"
-    yield Finding("anisotropy_index", stretch.index, 0, stretch.index_interval, n, text, E112)
-    if stretch.direction is not None:
+        text += f"; 95 %: log-normal t interval over {counts.field.grid_text}"
+        text += "" if direction.shown else ", from 1, as no direction is shown at 95 %"
+    yield Finding("anisotropy_index", stretch.index, 0, stretch.interval, n, text, E112)
+    if direction.shown:
         yield Finding(
             "anisotropy_direction",
-            stretch.direction,
+            direction.degrees,
             0,
-            stretch.direction_interval,
+            direction.interval,
             n,
-            "direction of the longest intercepts, counter-clockwise from the rows; 95 %: "
-            f"jackknife over {counts.field.grid_text}",
+            "direction of the longest intercepts, counter-clockwise from the rows, fitted to "
+            f"those of {len(DIRECTIONS)} directions; 95 %: jackknife over "
+            f"{counts.field.grid_text}",
             E112,
             unit="deg",
         )

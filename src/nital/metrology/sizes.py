@@ -154,7 +154,7 @@ def size_findings(
         power, what = _WEIGHTINGS[weighting]
         found += _percentiles(diameter, weight * diameter**power, effect, f"_{weighting}", what)
     if precision > 0:
-        found += list(_objects_needed(found, precision))
+        found += list(_objects_needed(found, diameter, weight, precision))
     yield from (replace(entry, phase=sample.phase) for entry in found)
 
 
@@ -209,12 +209,22 @@ def _deviation(
     return _entry("ecd_geometric_sd", 0, value, interval, len(diameter), what, how)
 
 
-def _objects_needed(found: list[Finding], precision: float) -> Iterator[Finding]:
+def _objects_needed(
+    found: list[Finding],
+    diameter: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    precision: float,
+) -> Iterator[Finding]:
     """How many more objects bring mean and medians to the precision asked for."""
     for entry in found:
         if entry.name not in _WITH_PRECISION or entry.interval is None:
             continue
         reached = (entry.interval[1] - entry.interval[0]) / 2.0 / entry.value
+        if entry.name == "ecd_mean":
+            # Without the correction for skewness, which goes with the number of objects.
+            residual = weight * (diameter - entry.value) / weight.sum()
+            error = math.sqrt(entry.n / (entry.n - 1) * float((residual**2).sum()))
+            reached = student(entry.n - 1) * error / entry.value
         needed = math.ceil(entry.n * (reached / precision) ** 2)
         yield Finding(
             f"more_objects_for_{entry.name}",
@@ -222,9 +232,9 @@ def _objects_needed(found: list[Finding], precision: float) -> Iterator[Finding]
             0,
             None,
             entry.n,
-            f"so that the half width of the 95 % interval of {entry.name}, now "
-            f"{100 * reached:.2g} % of it, becomes {100 * precision:g} %: it falls with the "
-            "root of the number of objects; a forecast, without interval",
+            f"so that {entry.name} is known to ±{100 * precision:g} % (95 %), now "
+            f"±{100 * reached:.2g} %: it falls with the root of the number of objects; a "
+            "forecast, without interval",
             "ISO 13322-1",
         )
 
