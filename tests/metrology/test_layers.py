@@ -9,7 +9,7 @@ import pytest
 from scipy import ndimage
 
 from nital.metrology import measure
-from nital.metrology.layers import layer_profiles
+from nital.metrology.layers import trace_layers
 from nital.metrology.measure import _field
 from nital.metrology.objects import object_table
 from nital.metrology.series import Series, correlation_length_of, mean_interval_of
@@ -124,8 +124,9 @@ def test_the_profile_follows_the_layer():
     thickness = 20 + np.arange(100) // 10
     labels = stack([np.full(100, 30.0), 30.0 + thickness], 80)
     field = _field(labels, np.ones(labels.shape, dtype=np.uint8), None, None)
-    profiles, cut = layer_profiles(field, object_table(field, None))
-    assert cut == (1, 3)
+    traced = trace_layers(field, object_table(field, None))
+    profiles = traced.profiles
+    assert traced.cut == (1, 3)
     assert [profile.label for profile in profiles] == [2]
     square = profiles[0].thickness * math.hypot(1, profiles[0].slope)
     np.testing.assert_allclose(square, thickness)

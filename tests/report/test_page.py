@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from nital.report.page import picture_side, write_fragment, write_report
-from nital.report.plot import histogram_layout
+from nital.report.plot import histogram_layout, profile_layout
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -86,7 +86,11 @@ def test_the_page_says_what_was_found_and_how(made):
         "give --pixel-size",
         "Candidates removed or merged: 3",
         "too small",
-        "order statistics",
+        "binomial limits",
+        "ASTM G, Saltykov rectangle",
+        "ASTM E112",
+        "defined in the standards named",
+        "One field:",
     ):
         assert re.sub(r"\s+", " ", text) in re.sub(r"\s+", " ", made), text
 
@@ -139,3 +143,32 @@ def test_ticks_are_round_numbers(wrap, sides, scale, expected):
     plot = histogram_layout(wrap(labels, scale=scale).measure())
     assert [text for _, text in plot["ticks"]] == expected
     assert ("nm" in plot["label"]) == (scale is not None)
+
+
+def test_layers_are_plotted_along_their_course(wrap):
+    labels = np.ones((60, 200), dtype=np.int32)
+    labels[20:], labels[35:] = 2, 3
+    labels[45:] = 4
+    measured = wrap(labels, labels.astype(np.uint8), scale=0.001, target="layers").measure()
+    plot = profile_layout(measured)
+    assert [name for _, _, name, _ in plot["lines"]] == ["layer 2", "layer 3"]
+    assert "nm" in plot["label_up"]
+    for points, *_ in plot["lines"]:
+        for x, y in (map(float, point.split(",")) for point in points.split()):
+            assert plot["left"] <= x <= plot["right"]
+            assert plot["top"] <= y <= plot["base"]
+
+
+@pytest.mark.parametrize("target", ["grains", "phases", "particles", "layers"])
+def test_the_page_of_each_target_is_well_formed(wrap, voronoi, tmp_path, target):
+    labels = voronoi(60, (90, 120)) if target == "grains" else np.eye(60, dtype=np.int32)
+    if target == "layers":
+        labels = np.repeat([1, 2, 3], 20)[:, None].repeat(90, axis=1).astype(np.int32)
+    segmentation = wrap(labels, scale=0.2, target=target)
+    write_fragment(tmp_path / "part.html", "one", segmentation.measure(), segmentation, 300)
+    text = (tmp_path / "part.html").read_text(encoding="utf-8")
+    balance = Balance()
+    balance.feed(text)
+    assert balance.open == []
+    titles = {"grains": "Grain size", "phases": "Point fraction", "particles": "Limits"}
+    assert titles.get(target, "Thickness along the layers") in text

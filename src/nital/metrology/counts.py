@@ -21,8 +21,20 @@ if TYPE_CHECKING:
 __all__ = ["boundary_findings", "count_findings"]
 
 
-def count_findings(field: Field, table: pd.DataFrame, phase: int | None) -> Iterator[Finding]:
-    """Number of objects of a phase, or of all, and number per area."""
+def count_findings(
+    field: Field, table: pd.DataFrame, phase: int | None, sampled: bool = True
+) -> Iterator[Finding]:
+    """Number of objects of a phase, or of all, and number per area.
+
+    Parameters
+    ----------
+    field, table
+        What is measured, and its objects.
+    phase
+        ``None`` for all.
+    sampled
+        Whether the field shows some of many objects, so that their number is uncertain.
+    """
     block = field.block_of(table)
     chosen = np.ones(field.count) if phase is None else (table["phase"].to_numpy() == phase) * 1.0
     number = int(chosen.sum())
@@ -35,13 +47,15 @@ def count_findings(field: Field, table: pd.DataFrame, phase: int | None) -> Iter
     _, interval = rate(chosen)
     size = field.labels.size
     scatter = f"95 %: log-normal t interval from the centroids in {field.grid_text}"
+    if not sampled:
+        scatter = "a count of what there is, so no interval"
     yield Finding(
         "object_count",
         number,
         0,
-        None if interval is None else (interval[0] * size, interval[1] * size),
+        None if interval is None or not sampled else (interval[0] * size, interval[1] * size),
         number,
-        f"objects in the field, edge included; {scatter}, for another field of this size",
+        f"objects in the field, edge included; {scatter}",
         phase=phase,
     )
     value, interval = rate(chosen * rectangle_weights(field.labels, field.count)[1:])
@@ -49,7 +63,7 @@ def count_findings(field: Field, table: pd.DataFrame, phase: int | None) -> Iter
         "objects_per_area",
         value,
         -2,
-        interval,
+        interval if sampled else None,
         number,
         "objects over measured area, those that touch the edge counting 1/2 and those in a "
         f"corner 1/4; {scatter}",

@@ -24,7 +24,7 @@ from nital.metrology.series import (
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LayerProfile", "layer_findings", "layer_profiles", "layer_warnings"]
+__all__ = ["LayerProfile", "Stack", "layer_findings", "layer_warnings", "trace_layers"]
 
 _FEWEST_POSITIONS = 8
 _PIXEL_VARIANCE = 1.0 / 12.0
@@ -65,25 +65,26 @@ class LayerProfile:
         return np.asarray((self.lower - self.upper) / math.hypot(1.0, self.slope))
 
 
-def layer_profiles(
-    field: Field, table: pd.DataFrame
-) -> tuple[tuple[LayerProfile, ...], tuple[int, ...]]:
-    """Trace every layer across the stack.
+@dataclass(frozen=True)
+class Stack:
+    """All layers of a field.
 
     Parameters
     ----------
-    field, table
-        What is measured, and its objects: one layer each.
-
-    Returns
-    -------
     profiles
         Of the layers that lie between two interfaces over at least half their length.
     cut
         Labels of the others: the frame cuts them.
     """
+
+    profiles: tuple[LayerProfile, ...] = ()
+    cut: tuple[int, ...] = ()
+
+
+def trace_layers(field: Field, table: pd.DataFrame) -> Stack:
+    """Trace every layer of a field, each an object of its table, across the stack."""
     if field.count == 0:
-        return (), ()
+        return Stack()
     labels = field.labels
     down = int(np.count_nonzero(labels[1:] != labels[:-1]))
     across = int(np.count_nonzero(labels[:, 1:] != labels[:, :-1]))
@@ -110,7 +111,7 @@ def layer_profiles(
             continue
         kept = [values[part][clear].astype(float) for values in (along, upper, lower)]
         profiles.append(LayerProfile(name, int(phase[index]), kept[0], kept[1], kept[2], upright))
-    return tuple(profiles), tuple(cut)
+    return Stack(tuple(profiles), tuple(cut))
 
 
 def layer_findings(profiles: Sequence[LayerProfile]) -> Iterator[Finding]:

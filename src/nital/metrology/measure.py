@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import nital
 from nital.errors import InputError, UsageError
 from nital.metrology.field import Field
+from nital.metrology.layers import LayerProfile, Stack, trace_layers
 from nital.metrology.objects import object_table
 from nital.metrology.quantities import INTERVALS, PRECISION, quantities
 from nital.metrology.quantity import Quantity
@@ -40,11 +41,14 @@ class Measurements:
         The content of ``summary.json``.
     quantities
         The same quantities as in the summary, as objects.
+    layers
+        For layers, the course of each one that lies between two interfaces, in pixels.
     """
 
     objects: pd.DataFrame
     summary: dict[str, Any]
     quantities: tuple[Quantity, ...]
+    layers: tuple[LayerProfile, ...] = ()
 
 
 def measure(segmentation: Segmentation, *, precision: float = PRECISION) -> Measurements:
@@ -170,7 +174,8 @@ def _measured(
     scale = None if pixel_size is None else pixel_size.value
     table = object_table(field, scale)
     target: Target = summary["target"]["value"]
-    found, more_warnings = quantities(field, table, target, scale, precision)
+    stack = trace_layers(field, table) if target == "layers" else Stack()
+    found, more_warnings = quantities(field, table, target, stack, scale, precision)
     return Measurements(
         objects=table,
         summary={
@@ -182,6 +187,7 @@ def _measured(
             "quantities": [quantity.as_dict() for quantity in found],
         },
         quantities=found,
+        layers=stack.profiles,
     )
 
 

@@ -11,7 +11,7 @@ from nital.metrology.counts import boundary_findings, count_findings
 from nital.metrology.field import Field
 from nital.metrology.grain_counts import GrainCounts
 from nital.metrology.grains import grain_findings, grain_warnings
-from nital.metrology.layers import layer_findings, layer_profiles, layer_warnings
+from nital.metrology.layers import Stack, layer_findings, layer_warnings
 from nital.metrology.particles import particle_findings, particle_warnings
 from nital.metrology.phases import find_covers, fraction_findings, phase_findings
 from nital.metrology.quantity import Finding, Quantity, in_units
@@ -39,7 +39,12 @@ _WEIGHTINGS: dict[Target, tuple[Weighting, ...]] = {
 
 
 def quantities(
-    field: Field, table: pd.DataFrame, target: Target, scale: float | None, precision: float
+    field: Field,
+    table: pd.DataFrame,
+    target: Target,
+    stack: Stack,
+    scale: float | None,
+    precision: float,
 ) -> tuple[tuple[Quantity, ...], tuple[str, ...]]:
     """Compute all quantities of a field.
 
@@ -49,6 +54,8 @@ def quantities(
         What was measured, and its objects.
     target
         What the objects are.
+    stack
+        Its layers, if they are layers.
     scale
         Pixel size in um, or ``None``.
     precision
@@ -62,7 +69,7 @@ def quantities(
     """
     warnings = list(_warnings(table, target, scale))
     found = _everywhere(field, table, target, precision)
-    special, more = _of_target(field, table, target, scale)
+    special, more = _of_target(field, table, target, stack, scale)
     found += special
     warnings += more
     phases = np.unique(table["phase"].to_numpy())
@@ -79,7 +86,8 @@ def _everywhere(
 ) -> list[Finding]:
     """Counts, fractions, and sizes where there are any."""
     covers = find_covers(field, table["phase"].to_numpy())
-    found = [*count_findings(field, table, None), *fraction_findings(covers)]
+    sampled = target != "layers"
+    found = [*count_findings(field, table, None, sampled), *fraction_findings(covers)]
     if target in _WEIGHTINGS:
         sample = select(field, table, None, together=target != "particles")
         wanted = precision if target == "particles" else 0.0
@@ -90,7 +98,7 @@ def _everywhere(
 
 
 def _of_target(
-    field: Field, table: pd.DataFrame, target: Target, scale: float | None
+    field: Field, table: pd.DataFrame, target: Target, stack: Stack, scale: float | None
 ) -> tuple[list[Finding], list[str]]:
     """What only this target has."""
     if target == "grains":
@@ -104,8 +112,7 @@ def _of_target(
         found += particle_findings(field, table, select(field, table, None, together=False))
         return found, list(particle_warnings(table))
     if target == "layers":
-        profiles, cut = layer_profiles(field, table)
-        return [*found, *layer_findings(profiles)], list(layer_warnings(cut))
+        return [*found, *layer_findings(stack.profiles)], list(layer_warnings(stack.cut))
     return found, []
 
 

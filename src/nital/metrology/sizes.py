@@ -49,7 +49,11 @@ _WEIGHTINGS: dict[Weighting, tuple[int, str]] = {
     "area": (2, "by area"),
     "volume": (3, "by volume, each object taken for a sphere of this diameter"),
 }
-_WITH_PRECISION = ("ecd_mean", "ecd_d50", "ecd_d50_volume")
+_WITH_PRECISION = {
+    "ecd_mean": "the mean diameter",
+    "ecd_d50": "the median diameter by number",
+    "ecd_d50_volume": "the median diameter by volume",
+}
 
 
 @dataclass(frozen=True)
@@ -232,7 +236,7 @@ def _objects_needed(
             0,
             None,
             entry.n,
-            f"so that {entry.name} is known to ±{100 * precision:g} % (95 %), now "
+            f"so that {_WITH_PRECISION[entry.name]} is known to ±{100 * precision:g} % (95 %), now "
             f"±{100 * reached:.2g} %: it falls with the root of the number of objects; a "
             "forecast, without interval",
             "ISO 13322-1",

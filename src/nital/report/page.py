@@ -18,18 +18,27 @@ from numpy.typing import NDArray
 import nital
 from nital.io import atomic_write
 from nital.metrology import Measurements
-from nital.report.numbers import QUANTITY_LABELS, display_unit, format_interval, format_length
+from nital.report.names import GROUPS, group_of, label_of
+from nital.report.numbers import (
+    Units,
+    common_units,
+    format_accuracy,
+    format_length,
+    headline,
+    print_quantity,
+)
 from nital.report.overlay import draw_overlay, draw_picture, phase_colour
-from nital.report.plot import histogram_layout
+from nital.report.plot import histogram_layout, profile_layout
 from nital.segmentation import Segmentation
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-    from markupsafe import Markup
 
 __all__ = ["picture_side", "write_fragment", "write_report"]
 
 LONGEST_SIDE, SHORTEST_SIDE = 1600, 320
+# Numbers on a scale without a natural nought, of which no share is known to some per cent.
+_SCALES = ("astm_g_", "iso643")
 _IMAGES_AT_FULL_SIZE = 20
 
 
@@ -77,7 +86,8 @@ def write_fragment(
         version=summary["nital"],
         pixel_size=_pixel_size(summary),
         parameters=[(key, json.dumps(value)) for key, value in summary["parameters"].items()],
-        quantities=[_quantity(row) for row in summary["quantities"]],
+        groups=_groups(summary["quantities"], summary["target"]["value"]),
+        intervals=summary["intervals"],
         pictures=None if segmentation is None else _pictures(segmentation, side),
         plot=_plot(templates, measurements),
         boost=[(*key, count) for key, count in sorted(boost.items())],
@@ -137,13 +147,25 @@ def _templates() -> Environment:
     )
 
 
-def _plot(templates: Environment, measurements: Measurements) -> Markup | None:
+def _plot(templates: Environment, measurements: Measurements) -> dict[str, Any] | None:
+    """Distribution of sizes, or the course of layers, with its title and caption."""
     from markupsafe import Markup
 
-    layout = histogram_layout(measurements)
-    if layout is None:
-        return None
-    return Markup(templates.get_template("sizes.svg.j2").render(**layout))
+    if measurements.layers:
+        layout = profile_layout(measurements)
+        title, template = "Thickness along the layers", "profile.svg.j2"
+        caption = "Distance of the two interfaces of each layer, square to it"
+    else:
+        sizes = histogram_layout(measurements)
+        if sizes is None:
+            return None
+        layout, title, template = sizes, "Size distribution", "sizes.svg.j2"
+        caption = (
+            "Equivalent circle diameter of the objects that do not touch the edge; lines at 10, "
+            "50 and 90 % of their number"
+        )
+    picture = Markup(templates.get_template(template).render(**layout))
+    return {"picture": picture, "title": title, "caption": caption}
 
 
 def _anchor(name: str) -> str:
@@ -153,17 +175,13 @@ def _anchor(name: str) -> str:
 def _overview(folder: Path) -> dict[str, Any]:
     summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     overall = {row["name"]: row for row in summary["quantities"] if row["phase"] is None}
-    text = "–"
-    if "ecd_mean" in overall:
-        value, interval, unit = _printed(overall["ecd_mean"])
-        text = f"{value} ({interval}) {unit}"
     return {
         "anchor": _anchor(folder.name),
         "name": folder.name,
         "target": summary["target"]["value"],
         "count": overall["object_count"]["value"],
         "coverage": f"{100 * overall['coverage']['value']:.1f} %",
-        "diameter": text,
+        "headline": headline(summary) or "–",
         "pixel_size": _pixel_size(summary) or "unknown",
         "warnings": len(summary["warnings"]),
     }
@@ -174,27 +192,52 @@ def _pixel_size(summary: dict[str, Any]) -> str:
     return "" if size is None else format_length(size["value"])
 
 
-def _printed(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Value, interval and unit of a quantity as they are printed; fractions in per cent."""
-    unit, factor = display_unit(row["unit"], row["value"])
-    if row["name"] in ("coverage", "phase_fraction"):
-        unit, factor = "%", 100.0
-    scaled = None if row["ci95"] is None else [limit * factor for limit in row["ci95"]]
-    value, interval = format_interval(row["value"] * factor, scaled)
-    return str(row["value"]) if isinstance(row["value"], int) else value, interval, unit
+def _groups(rows: Sequence[dict[str, Any]], target: str) -> list[dict[str, Any]]:
+    """Quantities as they are printed: group by group, in the order of the names."""
+    titles = [*GROUPS, *(group_of(row["name"]) for row in rows)]
+    first = "Layers" if target == "layers" else "Grain size"
+    units = common_units(rows)
+    groups = []
+    for title in dict.fromkeys([first, *titles]):
+        names = list(GROUPS.get(title, ()))
+        of_group = [row for row in rows if _title(row) == title]
+        of_group.sort(
+            key=lambda row: (
+                row.get("object") or 0,
+                row["phase"] or 0,
+                names.index(row["name"]) if row["name"] in names else len(names),
+            )
+        )
+        if of_group:
+            groups.append({"title": title, "rows": [_quantity(row, units) for row in of_group]})
+    return groups
 
 
-def _quantity(row: dict[str, Any]) -> dict[str, Any]:
-    value, interval, unit = _printed(row)
-    label = QUANTITY_LABELS.get(row["name"], row["name"])
+def _title(row: dict[str, Any]) -> str:
+    """Group of a quantity; the mean intercept of a phase goes with the others of phases."""
+    if row["name"] == "lineal_intercept_mean" and row["phase"] is not None:
+        return group_of("mean_free_path")
+    return group_of(row["name"])
+
+
+def _quantity(row: dict[str, Any], units: Units) -> dict[str, Any]:
+    value, interval, unit = print_quantity(row, units)
+    label = label_of(row["name"])
+    if row.get("object") is not None:
+        label = f"{label}, layer {row['object']}"
+    elif row["phase"] is not None:
+        label = f"{label}, phase {row['phase']}"
+    on_a_scale = row["unit"] == "deg" or row["name"].startswith(_SCALES)
     return {
-        "label": label if row["phase"] is None else f"{label}, phase {row['phase']}",
+        "label": label,
         "value": value,
         "interval": interval,
+        "accuracy": "" if on_a_scale else format_accuracy(row["value"], row["ci95"]),
         "unit": unit,
         "n": row["n"],
+        "standard": row["standard"] or "",
         "method": row["method"],
-        "standard": row["standard"],
+        "summary": row["method"].partition("; ")[0],
     }
 
 

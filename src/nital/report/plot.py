@@ -1,4 +1,4 @@
-"""The size distribution as a small SVG picture.
+"""The size distribution, or the course of layers, as a small SVG picture.
 
 Drawn here and not by a plotting library, whose import and font search would take a quarter of
 the time of a whole run.
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from nital.metrology import Measurements
 from nital.report.numbers import display_unit
 
-__all__ = ["histogram_layout"]
+__all__ = ["histogram_layout", "profile_layout"]
 
 FEWEST_OBJECTS = 8
 WIDTH, HEIGHT = 560, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 46
 _WIDE = 20.0
+_MOST_LAYERS, _MOST_POINTS, _TOP_OF_PROFILE = 8, 500, 30
+_COLOURS = ("#1f5f99", "#b03a00", "#2e7d4f", "#7a4ea3", "#8a6d00", "#b0306a", "#00797d", "#555f69")
 
 
 def histogram_layout(measurements: Measurements) -> dict[str, Any] | None:
@@ -73,6 +75,49 @@ def histogram_layout(measurements: Measurements) -> dict[str, Any] | None:
         "rungs": [(up(tick), f"{tick:g}") for tick in rungs],
         "marks": across([float(np.quantile(sizes, q)) for q in (0.1, 0.5, 0.9)]),
         "label": f"Equivalent circle diameter ({label})",
+    }
+
+
+def profile_layout(measurements: Measurements) -> dict[str, Any]:
+    """Lay out the thickness of up to 8 layers along them for the template ``profile.svg.j2``."""
+    size = measurements.summary["image"]["pixel_size"]
+    scale, unit = (1.0, "px") if size is None else (size["value"], "um")
+    layers = measurements.layers[:_MOST_LAYERS]
+    thickest = max(float(layer.thickness.max()) for layer in layers) * scale
+    longest = max(float(layer.along.max()) for layer in layers) * scale
+    unit_up, factor_up = display_unit(unit, thickest)
+    unit_along, factor_along = display_unit(unit, longest)
+    high, far = thickest * factor_up * 1.03, max(longest * factor_along, 1e-9)
+
+    def across(value: float) -> float:
+        return round(LEFT + value / far * (WIDTH - LEFT - RIGHT), 2)
+
+    def up(value: float) -> float:
+        return round(HEIGHT - BOTTOM - value / high * (HEIGHT - _TOP_OF_PROFILE - BOTTOM), 2)
+
+    lines = []
+    for number, (layer, colour) in enumerate(zip(layers, _COLOURS, strict=False)):
+        step = max(1, len(layer.along) // _MOST_POINTS)
+        points = zip(
+            (layer.along[::step] * scale * factor_along).tolist(),
+            (layer.thickness[::step] * scale * factor_up).tolist(),
+            strict=True,
+        )
+        path = " ".join(f"{across(x)},{up(y)}" for x, y in points)
+        place = LEFT + number * (WIDTH - LEFT - RIGHT) / _MOST_LAYERS
+        lines.append((path, colour, f"layer {layer.label}", round(place, 2)))
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "left": LEFT,
+        "right": WIDTH - RIGHT,
+        "top": _TOP_OF_PROFILE,
+        "base": HEIGHT - BOTTOM,
+        "ticks": [(across(tick), f"{tick:g}") for tick in _even_ticks(0.0, far, 7)],
+        "rungs": [(up(tick), f"{tick:g}") for tick in _even_ticks(0.0, high, 5)],
+        "lines": lines,
+        "label": f"Position along the layer ({unit_along})",
+        "label_up": f"Thickness ({unit_up})",
     }
 
 

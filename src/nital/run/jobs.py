@@ -142,10 +142,14 @@ class MeasureJob:
 
 
 def _found(summary: dict[str, Any]) -> str:
+    from nital.report.numbers import headline
+
     count = next(row["n"] for row in summary["quantities"] if row["name"] == "object_count")
     nouns = {"grains": "grains", "phases": "regions", "particles": "particles", "layers": "layers"}
     noun = nouns[summary["target"]["value"]]
-    return f"{count} {noun if count != 1 else noun[:-1]}"
+    words = f"{count} {noun if count != 1 else noun[:-1]}"
+    result = headline(summary)
+    return f"{words}, {result}" if result else words
 
 
 def _is_complete(
