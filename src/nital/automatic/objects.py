@@ -24,6 +24,7 @@ from nital.prompts.dense import object_centres, uncovered_points
 __all__ = ["ObjectOptions", "Objects", "candidates", "clean", "find_objects"]
 
 COVERAGE_ROUNDS = 1
+RELATIVE_SCORE = 0.9  # of the best score in an image: the bar where no mask reaches the usual one
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,10 @@ def _remove(
     log: list[dict[str, Any]],
 ) -> Instances:
     """Drop candidates that are doubtful, tiny, or not foreground."""
-    lowest = options.lowest_score if target == "particles" else options.lowest_score_grains
+    lowest = options.lowest_score_grains
+    if target == "particles":
+        best = float(candidates.scores.max(initial=0.0))
+        lowest = max(lowest, min(options.lowest_score, RELATIVE_SCORE * best))
     keep = candidates.scores >= lowest
     log.append({"action": "remove", "reason": "low score", "count": int((~keep).sum())})
     tiny = candidates.areas < options.smallest_area

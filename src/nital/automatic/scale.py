@@ -22,6 +22,7 @@ __all__ = ["ScaleChoice", "natural_scale"]
 
 COARSE = (0.125, 0.25, 0.5, 1.0, 2.0)
 LOOK = 400  # longest side, in rescaled pixels, of what a trial looks at
+ENLARGEMENT_COST = 0.03  # of predicted quality that each doubling beyond the image's size must gain
 LARGEST_SIDE = 16000  # of a rescaled image: no enlargement beyond
 LAYERS_SIDE = 512
 WIDTHS = (12.0, 60.0)
@@ -61,14 +62,17 @@ def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) ->
         if not too_small and not too_large:
             quality[scale] = predicted_quality(model, image, target, scale)
 
+    def worth(scale: float) -> float:
+        return quality[scale] - ENLARGEMENT_COST * max(0.0, np.log2(scale))
+
     for scale in COARSE:
         attempt(scale)
     if not quality or max(quality.values()) == 0.0:
         return ScaleChoice(1.0, tuple(quality.items()))
-    best = max(quality, key=lambda s: quality[s])
+    best = max(quality, key=worth)
     for scale in (best / 2**0.5, best * 2**0.5):
         attempt(scale)
-    best = max(quality, key=lambda s: quality[s])
+    best = max(quality, key=worth)
     return ScaleChoice(best, tuple((s, round(quality[s], 4)) for s in sorted(quality)))
 
 

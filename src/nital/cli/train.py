@@ -186,7 +186,7 @@ def _train(
     with bar:
         train_compact(out, options, data=data, initial=initial, report=show, progress=advance)
     with console.status("fitting the target head, exporting"):
-        finished = finish_training(out, options)
+        finished = finish_training(out, options, data=data)
     console.print(
         f"the target is named rightly in {100 * finished.target_accuracy:.0f} % of held-out crops; "
         f"ONNX differs from torch by {finished.difference:.1g} at most"

@@ -164,7 +164,7 @@ def _part(
             "context": {},
         }
         outputs = ["dense", "embedding", "mask_features", "query", "target_logits", "own_context"]
-        return TileEncoder(network.encoder), inputs, dynamic, (list(inputs), outputs)
+        return TileEncoder(network.encoder).eval(), inputs, dynamic, (list(inputs), outputs)
     if part == "phase":
         dynamic = {
             "embedding": {2: height, 3: width},
@@ -239,7 +239,7 @@ def _compare(
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     module = {
-        "encoder": TileEncoder(network.encoder),
+        "encoder": TileEncoder(network.encoder).eval(),
         "object": network.object_decoder,
         "phase": network.phase_decoder,
     }[part]

@@ -9,6 +9,7 @@ from nital.training.curve import plot_curve
 from nital.training.export import export_compact
 from nital.training.loop import TrainingOptions, load_network, save_network
 from nital.training.network import NetworkConfig
+from nital.training.samples import load_real_images
 from nital.training.target_head import fit_target_head
 
 __all__ = ["Finished", "finish_training"]
@@ -42,6 +43,7 @@ def finish_training(
     folder: Path,
     options: TrainingOptions,
     *,
+    data: Path | None = None,
     config: NetworkConfig | None = None,
     head_crops: int | None = None,
 ) -> Finished:
@@ -54,6 +56,8 @@ def finish_training(
         ``curve.png``.
     options
         Of the training; recorded in the model's description.
+    data
+        Folder with the licensed real sets, of which the target head sees some crops too.
     head_crops
         Crops to fit the target head on; when ``None``, 4000 or as many as the training itself saw
         if those are fewer.
@@ -65,7 +69,8 @@ def finish_training(
     """
     crops = min(HEAD_CROPS, options.steps * options.batch) if head_crops is None else head_crops
     network = load_network(folder / "weights.safetensors", config)
-    accuracy = fit_target_head(network, crops=crops)
+    real = load_real_images(data) if data is not None else ()
+    accuracy = fit_target_head(network, real, crops=crops)
     save_network(folder / "final.safetensors", network)
     facts = {**asdict(options), "target_accuracy": round(accuracy, 4)}
     differences = export_compact(
