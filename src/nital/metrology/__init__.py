@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nital.metrology.measure import Measurements, measure, measure_labels
+from nital.metrology.measure import Measurements, default_phases, measure, measure_labels
 from nital.metrology.quantity import Quantity
 
-__all__ = ["Measurements", "Quantity", "measure", "measure_labels"]
+__all__ = ["Measurements", "Quantity", "default_phases", "measure", "measure_labels"]

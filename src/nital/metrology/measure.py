@@ -22,7 +22,7 @@ from nital.segmentation import Segmentation, Target
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Measurements", "measure", "measure_labels"]
+__all__ = ["Measurements", "default_phases", "measure", "measure_labels"]
 
 SCHEMA = 1
 
@@ -108,8 +108,8 @@ def measure_labels(
     labels
         (H, W) integers >= 0; 0 = no object. Gaps in the numbering are kept in the table.
     target
-        What the labels are; decides the phases where none are given: objects are phase 2 in a
-        matrix of phase 1 for particles and phases, and phase 1 for grains and layers.
+        What the labels are; decides the phases where none are given, see
+        :func:`default_phases`.
     pixel_size
         Of the label image; ``None`` leaves lengths in pixels.
     phases
@@ -138,7 +138,7 @@ def measure_labels(
                 "give images of the same field"
             )
     if phases is None:
-        phases = _default_phases(labels, target)
+        phases = default_phases(labels, target)
     rows = labels.shape[0] if micrograph is None else micrograph.content_rows
     field = _field(
         labels[:rows], phases[:rows], None if micrograph is None else micrograph.content, None
@@ -238,7 +238,17 @@ def _is_in_pieces(labels: NDArray[np.int32]) -> bool:
     return bool(ndimage.label(labels, np.ones((3, 3)))[1] > 1)
 
 
-def _default_phases(labels: NDArray[np.integer[Any]], target: Target) -> NDArray[np.uint8]:
+def default_phases(labels: NDArray[np.integer[Any]], target: Target) -> NDArray[np.uint8]:
+    """Phase of each pixel where none is known.
+
+    Parameters
+    ----------
+    labels
+        (H, W), 0 = no object.
+    target
+        What they are: objects are phase 2 in a matrix of phase 1 for particles and phases, and
+        phase 1 for grains and layers.
+    """
     inside, outside = (2, 1) if target in ("particles", "phases") else (1, 0)
     return np.where(labels > 0, inside, outside).astype(np.uint8)
 

@@ -78,11 +78,20 @@ def write_result(
     return _write_folder(folder, write)
 
 
-def write_tables(measurements: Measurements, folder: Path, extra: Mapping[str, Any]) -> Path:
-    """Write ``objects.csv`` and ``summary.json`` alone, for labels that are a file already."""
-    return _write_folder(
-        folder, lambda temporary: _write_table_files(temporary, measurements, extra)
-    )
+def write_tables(
+    measurements: Measurements,
+    overlay: NDArray[np.uint8] | None,
+    folder: Path,
+    extra: Mapping[str, Any],
+) -> Path:
+    """Write the tables, and the overlay if there is one, for labels that are a file already."""
+
+    def write(temporary: Path) -> None:
+        if overlay is not None:
+            _write_png(temporary / "overlay.png", overlay)
+        _write_table_files(temporary, measurements, extra)
+
+    return _write_folder(folder, write)
 
 
 def _write_table_files(folder: Path, measurements: Measurements, extra: Mapping[str, Any]) -> None:

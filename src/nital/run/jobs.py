@@ -8,13 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import nital
 from nital.errors import InputError
-from nital.micrograph import PixelSize
+from nital.io import IMAGE_SUFFIXES
+from nital.micrograph import Micrograph, PixelSize
 from nital.report import RESULT_FILES, TABLE_FILES
 from nital.run.batch import Progress, State
 from nital.run.inputs import Item
-from nital.segmentation import SegmentOptions, Target
+from nital.segmentation import ModelInfo, Segmentation, SegmentOptions, Target
 
 __all__ = ["MeasureJob", "SegmentJob", "fragment_path"]
 
@@ -99,46 +103,120 @@ class MeasureJob:
     target
         What the labels are.
     pixel_size
-        Overrides what the file says; ``None`` to take that.
+        Overrides what the files say; ``None`` to take that.
     resume
         Leave a complete result of the same input, options and version as it is.
+    picture_side
+        Longest side of the pictures in the report.
+    precision
+        Relative half width of the intervals of particle sizes that is asked for, 0...1.
+    micrograph
+        The micrograph behind the labels, or a folder with one of the same stem for each label
+        image: for the mean grey level, the data bar, the pixel size and the overlay.
     """
 
     out: Path
     target: Target
     pixel_size: PixelSize | None = None
     resume: bool = False
+    picture_side: int = 1600
+    precision: float = 0.05
+    micrograph: Path | None = None
 
     def request(self) -> dict[str, Any]:
         """Return what was asked for, as recorded in ``summary.json`` and compared on resume."""
-        size = None if self.pixel_size is None else self.pixel_size.value
-        return {"command": "measure", "target": self.target, "pixel_size_um": size}
+        return {
+            "command": "measure",
+            "target": self.target,
+            "pixel_size_um": None if self.pixel_size is None else self.pixel_size.value,
+            "precision": self.precision,
+            "micrograph": None if self.micrograph is None else self.micrograph.as_posix(),
+        }
 
     def __call__(self, item: Item, progress: Progress | None) -> tuple[State, str]:
         """Process one label image; see :class:`nital.run.batch.Job`."""
         folder, fragment = self.out / item.folder, fragment_path(self.out, item.folder)
         request = self.request()
-        if self.resume and _is_complete(item.path, folder, fragment, TABLE_FILES, request):
+        files = TABLE_FILES if self.micrograph is None else ("overlay.png", *TABLE_FILES)
+        if self.resume and _is_complete(item.path, folder, fragment, files, request):
             return "unchanged", "result is there already"
-        from nital.io import read_labels, read_pixel_size
+        from nital.io import read_labels
         from nital.metrology import measure_labels
-        from nital.report import write_tables
+        from nital.report import draw_overlay, write_tables
         from nital.report.page import write_fragment
 
         labels = read_labels(item.path)
-        given = self.pixel_size
-        pixel_size, warnings = (given, ()) if given else read_pixel_size(item.path)
+        micrograph = self._micrograph(item.path, labels.shape)
+        pixel_size, warnings = self._pixel_size(item.path, micrograph)
         measurements = measure_labels(
             labels,
             target=self.target,
             pixel_size=pixel_size,
+            micrograph=micrograph,
             path=item.path,
             sha256=_sha256(item.path),
             warnings=warnings,
+            precision=self.precision,
         )
-        write_fragment(fragment, item.folder, measurements, None, 0)
-        write_tables(measurements, folder, {"request": request})
+        shown = None if micrograph is None else self._segmentation(labels, micrograph)
+        overlay = None if shown is None else draw_overlay(shown)
+        write_fragment(fragment, item.folder, measurements, shown, self.picture_side)
+        write_tables(measurements, overlay, folder, {"request": request})
         return "done", _found(measurements.summary)
+
+    def _micrograph(self, labels: Path, shape: tuple[int, ...]) -> Micrograph | None:
+        """Read the micrograph of a label image."""
+        if self.micrograph is None:
+            return None
+        path = self.micrograph
+        if path.is_dir():
+            same = sorted(
+                image
+                for image in path.iterdir()
+                if image.stem == labels.stem and image.suffix.lower() in IMAGE_SUFFIXES
+            )
+            if len(same) != 1:
+                found = "no image" if not same else f"{len(same)} images"
+                raise InputError(
+                    f"{labels}: {path} holds {found} of that name; give one micrograph for it"
+                )
+            path = same[0]
+        micrograph = nital.read(path)
+        if micrograph.shape != shape:
+            raise InputError(
+                f"{labels}: the labels are {shape} but the micrograph {path} is "
+                f"{micrograph.shape}; give images of the same field"
+            )
+        return micrograph
+
+    def _pixel_size(
+        self, labels: Path, micrograph: Micrograph | None
+    ) -> tuple[PixelSize | None, tuple[str, ...]]:
+        """Pixel size as given, else of the label file, else of the micrograph."""
+        from nital.io import read_pixel_size
+
+        if self.pixel_size is not None:
+            return self.pixel_size, ()
+        pixel_size, warnings = read_pixel_size(labels)
+        if pixel_size is None and micrograph is not None:
+            return micrograph.pixel_size, (*warnings, *micrograph.warnings)
+        return pixel_size, warnings
+
+    def _segmentation(self, labels: NDArray[np.int32], micrograph: Micrograph) -> Segmentation:
+        """Labels as the pictures show them: without the data bar."""
+        from nital.metrology import default_phases
+
+        shown = labels.copy()
+        shown[micrograph.content_rows :] = 0
+        return Segmentation(
+            micrograph=micrograph,
+            labels=shown,
+            phases=default_phases(shown, self.target),
+            confidence=np.full(shown.shape, 255, dtype=np.uint8),
+            target=self.target,
+            target_reason="given",
+            model=ModelInfo("label image", None),
+        )
 
 
 def _found(summary: dict[str, Any]) -> str:
