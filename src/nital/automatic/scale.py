@@ -22,7 +22,7 @@ __all__ = ["ScaleChoice", "natural_scale"]
 
 COARSE = (0.125, 0.25, 0.5, 1.0, 2.0)
 LOOK = 400  # longest side, in rescaled pixels, of what a trial looks at
-ENLARGEMENT_COST = 0.03  # of predicted quality that each doubling beyond the image's size must gain
+ENLARGEMENT_COST = 0.04  # of predicted quality that each doubling beyond the image's size must gain
 LARGEST_SIDE = 16000  # of a rescaled image: no enlargement beyond
 LAYERS_SIDE = 512
 WIDTHS = (12.0, 60.0)
