@@ -113,6 +113,21 @@ def test_equal_materials_share_a_mean(wrap, by_name):
     assert by_name(measured, 3)["layer_thickness_mean"].value == pytest.approx(10 * SCALE)
 
 
+def test_layers_of_unknown_material_have_no_common_mean(wrap, by_name):
+    labels = stack([np.full(200, float(position)) for position in (20, 40, 50, 72, 82)], 110)
+    measured = layers(wrap, labels, np.ones(labels.shape, dtype=np.uint8))
+    assert "layer_thickness_mean" not in by_name(measured, 1)
+    assert "layer_thickness_mean" in by_name(measured, 1, 3)
+
+
+def test_a_fragment_is_no_layer(wrap, by_name):
+    labels = stack([np.full(200, 40.0), np.full(200, 80.0)], 120)
+    labels[78:82, 20:90] = 4
+    measured = layers(wrap, labels)
+    assert "layer_thickness_mean" not in by_name(measured, 4, 4)
+    assert any("layer 4 is seen" in text for text in measured.summary["warnings"])
+
+
 def test_a_void_in_a_layer_belongs_to_it(wrap, by_name):
     labels = stack([np.full(200, 40.0), np.full(200, 80.0)], 120)
     labels[55:60, 50:90] = 0

@@ -74,11 +74,14 @@ class Stack:
     profiles
         Of the layers that lie between two interfaces over at least half their length.
     cut
-        Labels of the others: the frame cuts them.
+        Labels of those that the frame cuts.
+    fragments
+        Labels of those that reach over less than half the field.
     """
 
     profiles: tuple[LayerProfile, ...] = ()
     cut: tuple[int, ...] = ()
+    fragments: tuple[int, ...] = ()
 
 
 def trace_layers(field: Field, table: pd.DataFrame) -> Stack:
@@ -101,17 +104,20 @@ def trace_layers(field: Field, table: pd.DataFrame) -> Stack:
     lower = np.maximum.reduceat(runs.stop, begins)
     bounds = np.searchsorted(label, np.arange(1, field.count + 2))
     phase = table["phase"].to_numpy()
-    profiles, cut = [], []
+    profiles, cut, fragments = [], [], []
     for index in range(field.count):
         part = slice(bounds[index], bounds[index + 1])
         clear = (upper[part] > 0) & (lower[part] < stack.shape[1])
         name = int(field.names[index])
+        if len(clear) < stack.shape[0] / 2:
+            fragments.append(name)
+            continue
         if clear.sum() < max(_FEWEST_POSITIONS, len(clear) / 2):
             cut.append(name)
             continue
         kept = [values[part][clear].astype(float) for values in (along, upper, lower)]
         profiles.append(LayerProfile(name, int(phase[index]), kept[0], kept[1], kept[2], upright))
-    return Stack(tuple(profiles), tuple(cut))
+    return Stack(tuple(profiles), tuple(cut), tuple(fragments))
 
 
 def layer_findings(profiles: Sequence[LayerProfile]) -> Iterator[Finding]:
@@ -124,7 +130,7 @@ def layer_findings(profiles: Sequence[LayerProfile]) -> Iterator[Finding]:
         yield from _interface(profile, profile.upper, "upper")
         yield from _interface(profile, profile.lower, "lower")
     for phase, values in sorted(means.items()):
-        if len(values) > 1:
+        if len(values) > 1 and len(means) > 1:
             thicknesses = np.sort(np.array(values))
             yield Finding(
                 "layer_thickness_mean",
@@ -138,12 +144,22 @@ def layer_findings(profiles: Sequence[LayerProfile]) -> Iterator[Finding]:
             )
 
 
-def layer_warnings(cut: Sequence[int]) -> Iterator[str]:
+def layer_warnings(stack: Stack) -> Iterator[str]:
     """Name the layers without a thickness."""
-    if cut:
-        names = ", ".join(str(label) for label in cut[:10]) + (" …" if len(cut) > 10 else "")
-        subject = f"layer {names} is" if len(cut) == 1 else f"layers {names} are"
-        yield f"{subject} cut by the edge of the image, so there is no thickness to measure"
+    if stack.cut:
+        yield (
+            f"{_named(stack.cut)} cut by the edge of the image, so there is no thickness to measure"
+        )
+    if stack.fragments:
+        yield (
+            f"{_named(stack.fragments)} seen over less than half the field and not measured: look "
+            "whether it is a layer"
+        )
+
+
+def _named(labels: Sequence[int]) -> str:
+    names = ", ".join(str(label) for label in labels[:10]) + (" …" if len(labels) > 10 else "")
+    return f"layer {names} is" if len(labels) == 1 else f"layers {names} are"
 
 
 def _thickness(profile: LayerProfile) -> Iterator[Finding]:

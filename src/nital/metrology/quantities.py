@@ -112,7 +112,7 @@ def _of_target(
         found += particle_findings(field, table, select(field, table, None, together=False))
         return found, list(particle_warnings(table))
     if target == "layers":
-        return [*found, *layer_findings(stack.profiles)], list(layer_warnings(stack.cut))
+        return [*found, *layer_findings(stack.profiles)], list(layer_warnings(stack))
     return found, []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import math
 import shlex
 import shutil
 from collections import Counter
@@ -203,7 +204,7 @@ def _groups(rows: Sequence[dict[str, Any]], target: str) -> list[dict[str, Any]]
         of_group = [row for row in rows if _title(row) == title]
         of_group.sort(
             key=lambda row: (
-                row.get("object") or 0,
+                row.get("object") or math.inf,
                 row["phase"] or 0,
                 names.index(row["name"]) if row["name"] in names else len(names),
             )
