@@ -30,10 +30,7 @@ GRAIN_NUMBERS = {
     "astm_g_largest",
     "iso643_index",
 }
-
-
-def by_name(measurements, phase=None):
-    return {q.name: q for q in measurements.quantities if q.phase == phase}
+TARGETS = st.sampled_from(["grains", "phases", "particles", "layers"])
 
 
 def squares(number=5, side=10, gap=10):
@@ -51,7 +48,7 @@ def squares(number=5, side=10, gap=10):
     return labels
 
 
-def test_squares_on_a_grid(wrap):
+def test_squares_on_a_grid(wrap, by_name):
     found = by_name(measure(wrap(squares(), scale=0.5)))
     assert found["object_count"].value == 25
     assert found["coverage"].value == 0.25
@@ -64,7 +61,7 @@ def test_squares_on_a_grid(wrap):
     assert found["boundary_length_per_area"].value == pytest.approx(outline / 0.0025, rel=0.06)
 
 
-def test_names_with_and_without_a_pixel_size(wrap):
+def test_names_with_and_without_a_pixel_size(wrap, by_name):
     calibrated, plain = measure(wrap(squares(), scale=0.5)), measure(wrap(squares()))
     names = {quantity.name for quantity in calibrated.quantities}
     assert names > ALWAYS | SIZES | CALIBRATED
@@ -86,7 +83,7 @@ def test_phase_fractions_are_of_the_measured_area(wrap):
     assert counts == {1: 0, 2: 20, 3: 5}
 
 
-def test_objects_of_several_phases_are_also_measured_apart(wrap):
+def test_objects_of_several_phases_are_also_measured_apart(wrap, by_name):
     labels = squares()
     phases = np.where(labels > 0, 2, 1).astype(np.uint8)
     phases[labels > 20] = 3
@@ -96,7 +93,7 @@ def test_objects_of_several_phases_are_also_measured_apart(wrap):
     assert by_name(measured)["object_count"].value == 25
 
 
-def test_the_data_bar_is_not_part_of_the_area(wrap):
+def test_the_data_bar_is_not_part_of_the_area(wrap, by_name):
     labels = squares()
     labels = np.concatenate([labels, np.zeros_like(labels)])
     measured = measure(wrap(labels, data_bar_row=100))
@@ -105,7 +102,7 @@ def test_the_data_bar_is_not_part_of_the_area(wrap):
     assert measured.summary["image"]["measured_rows"] == 100
 
 
-def test_objects_at_the_edge_are_counted_but_not_sized(wrap):
+def test_objects_at_the_edge_are_counted_but_not_sized(wrap, by_name):
     labels = squares()
     labels[:12, :12] = 1
     found = by_name(measure(wrap(labels, scale=1.0)))
@@ -114,13 +111,13 @@ def test_objects_at_the_edge_are_counted_but_not_sized(wrap):
     assert found["objects_per_area"].value == pytest.approx(24.25 / 0.01)
 
 
-def test_only_edge_objects_leave_no_sizes_but_a_warning(wrap):
+def test_only_edge_objects_leave_no_sizes_but_a_warning(wrap, by_name):
     measured = measure(wrap(np.ones((30, 30), dtype=np.int32)))
     assert not SIZES & set(by_name(measured))
     assert any("touches the edge" in warning for warning in measured.summary["warnings"])
 
 
-def test_no_objects(wrap):
+def test_no_objects(wrap, by_name):
     found = by_name(measure(wrap(np.zeros((30, 30), dtype=np.int32), scale=1.0)))
     assert found["object_count"].value == 0
     assert found["object_count"].ci95 == pytest.approx((0, 3.689), rel=1e-3)
@@ -163,8 +160,8 @@ def test_summary_is_the_contract(wrap):
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
-@given(st.integers(1, 60), st.integers(0, 10_000), st.booleans())
-def test_renumbering_changes_nothing_but_the_order(wrap, voronoi, count, seed, sparse):
+@given(st.integers(1, 60), st.integers(0, 10_000), st.booleans(), TARGETS)
+def test_renumbering_changes_nothing_but_the_order(wrap, voronoi, count, seed, sparse, target):
     labels = voronoi(count, (40, 50), seed) * (voronoi(7, (40, 50), seed + 1) > 1)
     present = np.unique(labels[labels > 0])
     rng = np.random.default_rng(seed)
@@ -174,18 +171,33 @@ def test_renumbering_changes_nothing_but_the_order(wrap, voronoi, count, seed, s
     table = np.zeros(count + 1, dtype=np.int32)
     table[present] = names
     size = PixelSize(0.5, "test")
-    before = measure_labels(labels, target="grains", pixel_size=size)
-    after = measure_labels(table[labels], target="grains", pixel_size=size)
+    before = measure_labels(labels, target=target, pixel_size=size)
+    after = measure_labels(table[labels], target=target, pixel_size=size)
     expected = before.objects.assign(label=table[before.objects["label"]])
     expected = expected.sort_values("label", ignore_index=True)
     pd.testing.assert_frame_equal(after.objects, expected, check_dtype=False)
-    for one, other in zip(before.quantities, after.quantities, strict=True):
-        assert one.value == pytest.approx(other.value)
-        assert one.ci95 == (None if other.ci95 is None else pytest.approx(other.ci95))
+    renamed = {int(old): int(new) for old, new in enumerate(table)}
+    found = {(q.name, q.phase, q.object): q for q in after.quantities}
+    assert len(found) == len(before.quantities)
+    for one in before.quantities:
+        other = found[one.name, one.phase, renamed.get(one.object)]
+        assert other.value == pytest.approx(one.value)
+        assert other.ci95 == (None if one.ci95 is None else pytest.approx(one.ci95))
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(st.integers(10, 60), st.integers(0, 10_000), st.integers(1, 3))
+def test_turning_changes_no_particle(wrap, voronoi, by_name, count, seed, quarters):
+    labels = voronoi(count, (70, 90), seed) * (voronoi(9, (70, 90), seed + 1) > 3)
+    before = by_name(measure(wrap(labels, scale=1.0)))
+    after = by_name(measure(wrap(np.rot90(labels, quarters), scale=1.0)))
+    assert set(before) == set(after)
+    for name, quantity in before.items():
+        assert after[name].value == pytest.approx(quantity.value, rel=1e-9), name
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
-@given(st.floats(1e-6, 1e4), st.sampled_from(["grains", "phases", "particles", "layers"]))
+@given(st.floats(1e-6, 1e4), TARGETS)
 def test_lengths_scale_exactly_with_the_pixel_size(wrap, voronoi, scale, target):
     labels = voronoi(90, (60, 60))
     one = measure(wrap(labels, scale=1.0, target=target))
