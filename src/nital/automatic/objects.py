@@ -60,12 +60,12 @@ class ObjectOptions:
 class Objects:
     """Objects of one image before phases are given.
 
-    ``labels`` (H, W) int32 and ``probability`` (H, W) uint8 at the image's size; ``scores`` (n,)
+    ``labels`` (H, W) int32 and ``confidence`` (H, W) uint8 at the image's size; ``scores`` (n,)
     predicted IoU of each label; ``log`` what was removed and why; ``facts`` for the record.
     """
 
     labels: NDArray[np.int32]
-    probability: NDArray[np.uint8]
+    confidence: NDArray[np.uint8]
     scores: NDArray[np.float32]
     log: tuple[dict[str, Any], ...]
     facts: dict[str, Any]
@@ -92,7 +92,19 @@ def find_objects(
             painted, merges = _merge_grains(painted, maps, options.weak_boundary)
             log.append({"action": "merge", "reason": "no boundary between", "count": merges})
     facts = {"candidates": len(found), "survivors": len(survivors)}
-    return Objects(painted.labels, painted.probability, survivors.scores, tuple(log), facts)
+    confidence = _confidence(painted.labels, survivors.scores, maps)
+    return Objects(painted.labels, confidence, survivors.scores, tuple(log), facts)
+
+
+def _confidence(
+    labels: NDArray[np.int32], scores: NDArray[np.float32], maps: DenseMaps
+) -> NDArray[np.uint8]:
+    """255 times the predicted IoU of each object; off the objects, of not being foreground."""
+    shape = (labels.shape[0], labels.shape[1])
+    by_label = np.concatenate([[0], 255 * scores.clip(0, 1)])
+    background = 255 * (1 - resize_map(maps.foreground, shape).clip(0, 1))
+    number = np.minimum(labels, len(scores))
+    return np.where(labels > 0, by_label[number], background).round().astype(np.uint8)
 
 
 def candidates(
@@ -230,8 +242,7 @@ def _fill_grains(painted: Painted, maps: DenseMaps) -> Painted:
     if not cores.any():
         return Painted(np.ones(shape, np.int32), np.full(shape, 128, np.uint8))
     labels = watershed(boundary, cores).astype(np.int32)  # type: ignore[no-untyped-call]
-    probability = np.where(labels == painted.labels, np.maximum(painted.probability, 128), 128)
-    return Painted(labels, probability.astype(np.uint8))
+    return Painted(labels, painted.probability)
 
 
 def _merge_grains(painted: Painted, maps: DenseMaps, threshold: float) -> tuple[Painted, int]:

@@ -8,6 +8,7 @@ structures by nature, so the whole image is brought to a fixed size.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,7 +64,7 @@ def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) ->
             quality[scale] = predicted_quality(model, image, target, scale)
 
     def worth(scale: float) -> float:
-        return quality[scale] - ENLARGEMENT_COST * max(0.0, np.log2(scale))
+        return quality[scale] - ENLARGEMENT_COST * max(0.0, math.log2(scale))
 
     for scale in COARSE:
         attempt(scale)

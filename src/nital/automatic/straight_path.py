@@ -54,7 +54,7 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
                 model, image, target, scale, boost=options.boost, progress=encoding
             )
             parts, log, extra = (
-                _object_parts(found.labels, found.probability, target),
+                _object_parts(found.labels, found.confidence, target),
                 found.log,
                 found.facts,
             )
@@ -95,13 +95,13 @@ def _constant(shape: tuple[int, ...], target: str) -> Parts:
     return labels, np.ones(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
 
 
-def _object_parts(labels: NDArray[np.int32], probability: NDArray[np.uint8], target: str) -> Parts:
+def _object_parts(labels: NDArray[np.int32], confidence: NDArray[np.uint8], target: str) -> Parts:
     """Labels 1...n, phases and confidence of grains or particles."""
     labels = _consecutive(labels)
     if target == "grains":
-        return labels, np.ones(labels.shape, dtype=np.uint8), probability
+        return labels, np.ones(labels.shape, dtype=np.uint8), confidence
     phases = np.where(labels > 0, 2, 1).astype(np.uint8)
-    return labels, phases, np.where(labels > 0, probability, 255 - probability).astype(np.uint8)
+    return labels, phases, confidence
 
 
 def _material_parts(materials: Materials, target: str, boost: bool) -> Parts:
