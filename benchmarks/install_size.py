@@ -30,7 +30,6 @@ IMPORTS = (
     "tifffile",
     "pandas",
     "pyarrow.parquet",
-    "matplotlib.pyplot",
 )
 QUICK_IMPORTS = IMPORTS[:2]
 

@@ -100,11 +100,16 @@ def _confidence(
     labels: NDArray[np.int32], scores: NDArray[np.float32], maps: DenseMaps
 ) -> NDArray[np.uint8]:
     """255 times the predicted IoU of each object; off the objects, of not being foreground."""
-    shape = (labels.shape[0], labels.shape[1])
-    by_label = np.concatenate([[0], 255 * scores.clip(0, 1)])
-    background = 255 * (1 - resize_map(maps.foreground, shape).clip(0, 1))
-    number = np.minimum(labels, len(scores))
-    return np.where(labels > 0, by_label[number], background).round().astype(np.uint8)
+    by_label = np.zeros(len(scores) + 1, dtype=np.uint8)
+    by_label[1:] = np.round(255 * scores.clip(0, 1))
+    confidence = by_label[np.minimum(labels, len(scores))]
+    foreground = resize_map(maps.foreground, (labels.shape[0], labels.shape[1]))
+    np.subtract(1, foreground, out=foreground)
+    foreground *= 255
+    np.copyto(
+        confidence, foreground.clip(0, 255, out=foreground), where=labels == 0, casting="unsafe"
+    )
+    return confidence
 
 
 def candidates(
