@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from nital.training.targets import GRID, N_POINTS, N_PROMPTS, boundary_map, make_example
+from nital.evaluation.boundaries import label_boundaries
+from nital.training.targets import GRID, N_POINTS, N_PROMPTS, make_example
 
 few = settings(derandomize=True, max_examples=30, deadline=None)
 seeds = st.integers(0, 10**6)
@@ -24,7 +25,7 @@ def test_boundaries_lie_where_labels_differ(labels):
     for shift in ((0, 1), (2, 1), (1, 0), (1, 2)):
         neighbour = framed[shift[0] :, shift[1] :][: labels.shape[0], : labels.shape[1]]
         expected |= neighbour != labels
-    assert np.array_equal(boundary_map(labels), expected)
+    assert np.array_equal(label_boundaries(labels), expected)
 
 
 def test_arrays_have_the_documented_shapes(disc):

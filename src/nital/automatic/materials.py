@@ -154,7 +154,7 @@ def smooth_regions(phases: NDArray[np.uint8], smallest: int) -> NDArray[np.uint8
     """Give connected regions below ``smallest`` pixels to the phase around them."""
     from skimage.measure import label
 
-    regions = label(phases, background=-1, connectivity=1)  # type: ignore[no-untyped-call]
+    regions = label(phases, background=-1, connectivity=1)
     areas = np.bincount(regions.ravel())
     small = (areas < smallest)[regions]
     if not small.any() or small.all():

@@ -86,14 +86,16 @@ def find_objects(
     found, maps = candidates(model, rescale(image, scale), target, progress)
     survivors, log = clean(found, maps, target, options, boost=boost)
     painted = paint(_scaled(survivors, 1 / scale), (image.shape[0], image.shape[1]))
+    labels = painted.labels
     if target == "grains":
-        painted = _fill_grains(painted, maps)
+        boundary = resize_map(maps.boundary, (image.shape[0], image.shape[1]))
+        labels = _fill_grains(painted, boundary)
         if boost:
-            painted, merges = _merge_grains(painted, maps, options.weak_boundary)
+            labels, merges = merge_weak_boundaries(labels, boundary, options.weak_boundary)
             log.append({"action": "merge", "reason": "no boundary between", "count": merges})
     facts = {"candidates": len(found), "survivors": len(survivors)}
-    confidence = _confidence(painted.labels, survivors.scores, maps)
-    return Objects(painted.labels, confidence, survivors.scores, tuple(log), facts)
+    confidence = _confidence(labels, survivors.scores, maps)
+    return Objects(labels, confidence, survivors.scores, tuple(log), facts)
 
 
 def _confidence(
@@ -235,24 +237,13 @@ def _mean_inside(instances: Instances, values: NDArray[np.float16]) -> NDArray[n
     return means
 
 
-def _fill_grains(painted: Painted, maps: DenseMaps) -> Painted:
-    """Let the cores of the grains grow along the boundary map until they meet."""
+def _fill_grains(painted: Painted, boundary: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Let the cores of the grains grow along the (H, W) boundary map until they meet."""
     from skimage.segmentation import watershed
 
-    shape = painted.labels.shape
-    boundary = resize_map(maps.boundary, (shape[0], shape[1]))
     cores = np.where(painted.probability >= 200, painted.labels, 0)
     lost = np.setdiff1d(np.unique(painted.labels), np.unique(cores))
     cores = np.where(np.isin(painted.labels, lost), painted.labels, cores)
     if not cores.any():
-        return Painted(np.ones(shape, np.int32), np.full(shape, 128, np.uint8))
-    labels = watershed(boundary, cores).astype(np.int32)  # type: ignore[no-untyped-call]
-    return Painted(labels, painted.probability)
-
-
-def _merge_grains(painted: Painted, maps: DenseMaps, threshold: float) -> tuple[Painted, int]:
-    """Join the pieces of a grain that prompts have split."""
-    shape = painted.labels.shape
-    boundary = resize_map(maps.boundary, (shape[0], shape[1]))
-    labels, merges = merge_weak_boundaries(painted.labels, boundary, threshold)
-    return Painted(labels, painted.probability), merges
+        return np.ones(painted.labels.shape, dtype=np.int32)
+    return np.asarray(watershed(boundary, cores), dtype=np.int32)

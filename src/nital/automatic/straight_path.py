@@ -135,7 +135,7 @@ def _material_parts(materials: Materials, target: str, boost: bool) -> Parts:
         vacuum = np.concatenate([[True], foreground < VACUUM])
         vacuum &= ~np.concatenate([[False], foreground >= foreground.max()])
         objects = np.where(vacuum[phases], 0, numbered)
-    labels = label(objects, background=0, connectivity=1)  # type: ignore[no-untyped-call]
+    labels = label(objects, background=0, connectivity=1)
     return labels.astype(np.int32), numbered, materials.probability
 
 

@@ -63,9 +63,9 @@ def seeded_by_distance(
     treated alike (the saddle lies below 0.75 of the lower peak).
     """
     height = np.log(np.maximum(distance, 0.5))
-    peaks = morphology.h_maxima(height, np.log(1 / 0.75))  # type: ignore[no-untyped-call]
+    peaks = morphology.h_maxima(height, np.log(1 / 0.75))
     seeds, _ = ndimage.label(peaks, structure=np.ones((3, 3)))
-    labels = segmentation.watershed(-distance, seeds, mask=mask)  # type: ignore[no-untyped-call]
+    labels = segmentation.watershed(-distance, seeds, mask=mask)
     return np.asarray(labels, dtype=np.int32)
 
 
@@ -75,8 +75,8 @@ def gradient_grains(pixels: NDArray[np.generic]) -> NDArray[np.int32]:
     limits = grey.multi_otsu(slopes, 2)
     if limits.size == 0:
         return np.ones(slopes.shape, dtype=np.int32)
-    seeds, _ = ndimage.label(morphology.h_minima(slopes, float(limits[0]) / 4))  # type: ignore[no-untyped-call]
-    return np.asarray(segmentation.watershed(slopes, seeds), dtype=np.int32)  # type: ignore[no-untyped-call]
+    seeds, _ = ndimage.label(morphology.h_minima(slopes, float(limits[0]) / 4))
+    return np.asarray(segmentation.watershed(slopes, seeds), dtype=np.int32)
 
 
 def _lines(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -56,9 +56,9 @@ def multi_otsu(image: NDArray[np.float32], classes: int) -> NDArray[np.float64]:
     if classes < 2:
         return np.zeros(0)
     positions = (
-        [filters.threshold_otsu(hist=(counts, np.arange(bins)))]  # type: ignore[no-untyped-call]
+        [filters.threshold_otsu(hist=(counts, np.arange(bins)))]
         if classes == 2
-        else filters.threshold_multiotsu(classes=classes, hist=(counts, np.arange(bins)))  # type: ignore[no-untyped-call]
+        else filters.threshold_multiotsu(classes=classes, hist=(counts, np.arange(bins)))
     )
     return np.asarray([low + (p + 1) * (high - low) / bins for p in positions], dtype=np.float64)
 
@@ -83,9 +83,9 @@ def edge_lines(pixels: NDArray[np.generic]) -> NDArray[np.bool_]:
     if limits.size == 0:
         return np.zeros(pixels.shape, dtype=np.bool_)
     high = float(limits[0])
-    edges = feature.canny(image, sigma=0, low_threshold=2 * high, high_threshold=4 * high)  # type: ignore[no-untyped-call]
-    closed = morphology.closing(edges, morphology.disk(3))  # type: ignore[no-untyped-call]
-    thin = morphology.skeletonize(closed)  # type: ignore[no-untyped-call]
+    edges = feature.canny(image, sigma=0, low_threshold=2 * high, high_threshold=4 * high)
+    closed = morphology.closing(edges, morphology.disk(3))
+    thin = morphology.skeletonize(closed)
     return np.asarray(thin[margin:-margin, margin:-margin], dtype=np.bool_)
 
 

@@ -58,7 +58,7 @@ def canny_particles(pixels: NDArray[np.generic]) -> NDArray[np.int32]:
     wide_at_rim = np.bincount(rim, minlength=count + 1) > np.sqrt(areas)
     kept &= ~wide_at_rim
     labels = np.where(kept, np.cumsum(kept), 0)[regions]
-    return np.asarray(segmentation.expand_labels(labels, 1.5), dtype=np.int32)  # type: ignore[no-untyped-call]
+    return np.asarray(segmentation.expand_labels(labels, 1.5), dtype=np.int32)
 
 
 def watershed_particles(pixels: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -76,8 +76,8 @@ def gradient_particles(pixels: NDArray[np.generic]) -> NDArray[np.int32]:
     if limits.size == 0 or not foreground.any():
         return np.zeros(foreground.shape, dtype=np.int32)
     slopes = np.where(foreground, slopes, slopes.max())
-    seeds, _ = ndimage.label(morphology.h_minima(slopes, float(limits[0]) / 4) & foreground)  # type: ignore[no-untyped-call]
-    labels = segmentation.watershed(slopes, seeds, mask=foreground)  # type: ignore[no-untyped-call]
+    seeds, _ = ndimage.label(morphology.h_minima(slopes, float(limits[0]) / 4) & foreground)
+    labels = segmentation.watershed(slopes, seeds, mask=foreground)
     return np.asarray(labels, dtype=np.int32)
 
 

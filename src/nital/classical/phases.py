@@ -77,7 +77,7 @@ def gradient_phases(pixels: NDArray[np.generic], phases: int) -> NDArray[np.int6
 
 def _flooded(pixels: NDArray[np.generic], seeds: NDArray[np.int64]) -> NDArray[np.int64]:
     slopes = grey.gradient(grey.smoothed(pixels))
-    return np.asarray(segmentation.watershed(slopes, seeds), dtype=np.int64) - 1  # type: ignore[no-untyped-call]
+    return np.asarray(segmentation.watershed(slopes, seeds), dtype=np.int64) - 1
 
 
 PHASE_METHODS: dict[str, Callable[[NDArray[np.generic], int], NDArray[np.int64]]] = {

@@ -53,7 +53,7 @@ def centre_line(drawn: NDArray[np.bool_]) -> NDArray[np.bool_]:
         return np.zeros(drawn.shape, dtype=np.bool_)
     margin = math.ceil(ndimage.distance_transform_edt(drawn).max()) + 2
     extended = np.pad(drawn, margin, mode="edge")
-    thin = morphology.skeletonize(extended)  # type: ignore[no-untyped-call]
+    thin = morphology.skeletonize(extended)
     return np.asarray(thin[margin:-margin, margin:-margin], dtype=np.bool_)
 
 

@@ -38,7 +38,7 @@ def object_centres(
     inside = np.asarray(foreground, dtype=np.float32) * (1 - np.asarray(boundary, np.float32))
     strength = ndimage.gaussian_filter(inside * np.asarray(distance, np.float32), smoothing)
     framed = np.pad(strength, 1, constant_values=-1.0)
-    peaks = local_maxima(framed)[1:-1, 1:-1] & (strength > lowest)  # type: ignore[no-untyped-call]
+    peaks = local_maxima(framed)[1:-1, 1:-1] & (strength > lowest)
     if not peaks.any():
         return np.zeros((0, 2), dtype=np.float32)
     rows, cols = _middles(peaks)

@@ -42,7 +42,7 @@ def mean_intercept(labels: Labels) -> float:
 
 def _connected(labels: Labels) -> Labels:
     """Number the 4-connected regions of equal label 1...n."""
-    parts = label(labels, connectivity=1, background=-(2**31))  # type: ignore[no-untyped-call]
+    parts = label(labels, connectivity=1, background=-(2**31))
     return np.asarray(parts, dtype=np.int32)
 
 

@@ -174,7 +174,7 @@ def _labels(scene: Scene) -> NDArray[Any]:
         return scene.phases - np.uint8(1)
     from skimage.segmentation import find_boundaries
 
-    edge = find_boundaries(scene.objects, mode="thick")  # type: ignore[no-untyped-call]
+    edge = find_boundaries(scene.objects, mode="thick")
     return np.asarray(edge, dtype=np.uint8)
 
 

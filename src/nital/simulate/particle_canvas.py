@@ -93,7 +93,7 @@ def separate_crumbs(objects: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]
 
     Returns the new labels and how many were added after the largest old one.
     """
-    pieces = label(objects, connectivity=1, background=0)  # type: ignore[no-untyped-call]
+    pieces = label(objects, connectivity=1, background=0)
     sizes = np.bincount(pieces.ravel())
     owner = np.zeros(sizes.size, dtype=np.int64)
     owner[pieces.ravel()] = objects.ravel()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.errors import UsageError
-from nital.segmentation import Target
+from nital.segmentation import TARGETS
 from nital.simulate.grains import simulate_grains
 from nital.simulate.imaging import ImagingOptions, image_scene
 from nital.simulate.layers import simulate_layers
@@ -18,8 +18,6 @@ from nital.simulate.phases import simulate_phases
 from nital.simulate.scene import Scene
 
 __all__ = ["SimulatedMicrograph", "simulate", "simulate_scene"]
-
-TARGETS: tuple[Target, ...] = ("grains", "phases", "particles", "layers")
 
 
 @dataclass(frozen=True)

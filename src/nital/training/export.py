@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from nital.errors import ModelError
+from nital.models.compact import TARGETS
 from nital.training.loop import load_network
 from nital.training.network import DENSE_CHANNELS, CompactNetwork, Encoder, NetworkConfig
 
@@ -73,7 +74,7 @@ def export_compact(
         "name": "compact",
         "sha256": {part: hashlib.sha256(graph).hexdigest() for part, graph in graphs.items()},
         "dense_channels": list(DENSE_CHANNELS),
-        "targets": ["grains", "phases", "particles", "layers"],
+        "targets": list(TARGETS),
         "embedding_channels": network.config.embedding,
         "context_channels": network.config.widths[-1],
         "phase_scale": float(network.phase_decoder.log_scale.detach().exp()),

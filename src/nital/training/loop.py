@@ -175,7 +175,7 @@ def make_network(
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     average = AveragedModel(
         network,
-        multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY),  # type: ignore[no-untyped-call]
+        multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY),
         use_buffers=True,
     )
     optimizer = torch.optim.AdamW(
@@ -237,7 +237,7 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
     with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
         losses = compute_losses(network, batch)
-    losses["total"].backward()  # type: ignore[no-untyped-call]
+    losses["total"].backward()
     nn.utils.clip_grad_norm_(network.parameters(), 3.0)
     optimizer.step()
     return losses

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from nital.models.compact import TARGETS
 from nital.simulate import Scene, image_scene, simulate_scene
 from nital.training.targets import Sample
 
 __all__ = ["REAL_SETS", "RealImage", "SampleStream", "StreamOptions", "load_real_images"]
 
-TARGETS = ("grains", "phases", "particles", "layers")
 REAL_SETS = {"emps_train": "particles", "rock_grains": "particles", "nist_grains": "grains"}
 """Labelled sets whose licence allows training, and what they show."""
 Pixel = TypeVar("Pixel", bound=np.generic)
@@ -230,5 +230,5 @@ def _grains_from_lines(lines: NDArray[np.bool_]) -> NDArray[np.int32]:
     from skimage.segmentation import expand_labels
 
     regions, _ = ndimage.label(~lines)
-    grown = expand_labels(regions, 20)  # type: ignore[no-untyped-call]
+    grown = expand_labels(regions, 20)
     return np.asarray(grown, dtype=np.int32)

@@ -63,7 +63,7 @@ def fit_target_head(
             noise = 1 + 0.05 * torch.randn_like(inputs[part])
             loss = F.cross_entropy(head(inputs[part] * noise), answers[part], label_smoothing=0.05)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
     head.eval()
     with torch.no_grad():

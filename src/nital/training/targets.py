@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from nital.evaluation.boundaries import label_boundaries
+
 __all__ = ["Sample", "TrainingExample", "make_example"]
 
 N_PROMPTS = 12
@@ -45,18 +47,6 @@ class Sample:
 TrainingExample = dict[str, NDArray[np.generic]]
 
 
-def boundary_map(labels: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Pixels with a 4-neighbour of another label."""
-    edge = np.zeros(labels.shape, dtype=bool)
-    rows = labels[1:] != labels[:-1]
-    cols = labels[:, 1:] != labels[:, :-1]
-    edge[1:] |= rows
-    edge[:-1] |= rows
-    edge[:, 1:] |= cols
-    edge[:, :-1] |= cols
-    return edge
-
-
 def make_example(rng: np.random.Generator, sample: Sample) -> TrainingExample:
     """Dense targets at half resolution, and prompts with window masks.
 
@@ -66,7 +56,7 @@ def make_example(rng: np.random.Generator, sample: Sample) -> TrainingExample:
     ``masks`` (K, G, G), ``has_object`` (K,), ``prompt_phase`` (K,).
     """
     labels = sample.labels
-    edge = boundary_map(labels)
+    edge = label_boundaries(labels)
     depth = ndimage.distance_transform_edt(~edge).astype(np.float32) + 0.5
     depth[labels == 0] = 0
     count = int(labels.max(initial=0))
