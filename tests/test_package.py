@@ -25,6 +25,7 @@ STAGES = (
     "errors",
     "micrograph",
     "io",
+    "exchange",
     "prompts",
     "models",
     "masks",

@@ -13,6 +13,7 @@ import typer
 
 from nital.cli.bench import BENCH_EPILOG
 from nital.cli.bench import bench as bench_datasets
+from nital.cli.export import EXPORT_EPILOG, export_labels
 from nital.cli.measure import MEASURE_EPILOG, measure_labels
 from nital.cli.segment import SEGMENT_EPILOG, segment_images
 from nital.cli.simulate import SIMULATE_EPILOG
@@ -77,6 +78,7 @@ INFO_EPILOG = "Examples:\n\nnital info steel.tif\n\nnital info *.tif --json"
 
 app.command("segment", epilog=SEGMENT_EPILOG)(segment_images)
 app.command("measure", epilog=MEASURE_EPILOG)(measure_labels)
+app.command("export", epilog=EXPORT_EPILOG)(export_labels)
 app.command("bench", epilog=BENCH_EPILOG)(bench_datasets)
 app.command("info", epilog=INFO_EPILOG)(show_info)
 app.command("simulate", epilog=SIMULATE_EPILOG)(simulate_set)

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nital.errors import UsageError
+from nital.exchange import EXCHANGE_SUFFIXES
 from nital.io import IMAGE_SUFFIXES
 
 __all__ = ["Inputs", "Item", "find_inputs", "plan"]
 
 # Names in the output folder that no result folder may take.
 _TAKEN = ("objects.parquet", "report.html", "run.json", "summary.csv")
+_ZARR = ".zarr"
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ def find_inputs(arguments: Sequence[str]) -> Inputs:
     arguments
         A file is taken as it is. A folder stands for the images directly in it, not in its
         subfolders. Anything else with ``*``, ``?`` or ``[`` is a pattern of images, in which
-        ``**`` reaches into subfolders. Folders and patterns are sorted by path.
+        ``**`` reaches into subfolders. Folders and patterns are sorted by path. An OME-Zarr
+        folder is one file; other exchange files are found by patterns that end as they do.
 
     Raises
     ------
@@ -96,7 +99,7 @@ def _expand(argument: str) -> tuple[list[Path], str | None]:
     """Files of one argument, and what is wrong with it if there are none."""
     path = Path(argument)
     try:
-        if path.is_dir():
+        if path.is_dir() and path.suffix != _ZARR:
             images = [path / entry.name for entry in os.scandir(path) if _is_image(entry.path)]
             problem = f"{argument}: the folder holds no image ({' '.join(IMAGE_SUFFIXES)}) itself"
             return sorted(images), None if images else f"{problem}; name its subfolders, if any"
@@ -107,7 +110,8 @@ def _expand(argument: str) -> tuple[list[Path], str | None]:
         return [], f"{argument}: cannot be read, {reason}; check its permissions"
     if glob.has_magic(argument):
         images = [Path(match) for match in glob.iglob(argument, recursive=True)]
-        images = sorted(match for match in images if _is_image(match))
+        exchanged = path.suffix in EXCHANGE_SUFFIXES
+        images = sorted(match for match in images if exchanged or _is_image(match))
         return images, None if images else f"{argument}: no image matches this pattern"
     return [], f"{argument}: there is no such file or folder"
 

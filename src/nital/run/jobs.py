@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import nital
 from nital.errors import InputError
+from nital.exchange import LabelField, image_name, read_fields
 from nital.io import IMAGE_SUFFIXES
 from nital.micrograph import Micrograph, PixelSize
 from nital.report import RESULT_FILES, TABLE_FILES
@@ -140,78 +140,82 @@ class MeasureJob:
         files = TABLE_FILES if self.micrograph is None else ("overlay.png", *TABLE_FILES)
         if self.resume and _is_complete(item.path, folder, fragment, files, request):
             return "unchanged", "result is there already"
-        from nital.io import read_labels
         from nital.metrology import measure_labels
         from nital.report import draw_overlay, write_tables
         from nital.report.page import write_fragment
 
-        labels = read_labels(item.path)
-        micrograph = self._micrograph(item.path, labels.shape)
-        pixel_size, warnings = self._pixel_size(item.path, micrograph)
+        micrograph = self._micrograph(item.path)
+        field = self._labels(item.path, micrograph)
+        pixel_size, warnings = self._pixel_size(field, micrograph)
         measurements = measure_labels(
-            labels,
+            field.labels,
             target=self.target,
             pixel_size=pixel_size,
+            phases=field.phases,
             micrograph=micrograph,
             path=item.path,
             sha256=_sha256(item.path),
             warnings=warnings,
             precision=self.precision,
         )
-        shown = None if micrograph is None else self._segmentation(labels, micrograph)
+        shown = None if micrograph is None else self._segmentation(field, micrograph)
         overlay = None if shown is None else draw_overlay(shown)
         write_fragment(fragment, item.folder, measurements, shown, self.picture_side)
         write_tables(measurements, overlay, folder, {"request": request})
         return "done", _found(measurements.summary)
 
-    def _micrograph(self, labels: Path, shape: tuple[int, ...]) -> Micrograph | None:
+    def _labels(self, path: Path, micrograph: Micrograph | None) -> LabelField:
+        """Read the labels of a file, which hold one field of the shape of its micrograph."""
+        fields = read_fields(path, None if micrograph is None else micrograph.shape)
+        if len(fields) != 1:
+            raise InputError(
+                f"{path}: holds {len(fields)} images; write a label image of each by nital export "
+                f"{path.name} --format labels, and measure those"
+            )
+        if micrograph is not None and micrograph.shape != fields[0].shape:
+            raise InputError(
+                f"{path}: the labels are {fields[0].shape} but the micrograph {micrograph.path} "
+                f"is {micrograph.shape}; give images of the same field"
+            )
+        return fields[0]
+
+    def _micrograph(self, labels: Path) -> Micrograph | None:
         """Read the micrograph of a label image."""
         if self.micrograph is None:
             return None
         path = self.micrograph
         if path.is_dir():
-            same = sorted(
-                image
-                for image in path.iterdir()
-                if image.stem == labels.stem and image.suffix.lower() in IMAGE_SUFFIXES
-            )
+            images = [i for i in sorted(path.iterdir()) if i.suffix.lower() in IMAGE_SUFFIXES]
+            same = [image for image in images if image.stem == labels.stem]
+            same = same or [image for image in images if image.stem == image_name(labels)]
             if len(same) != 1:
                 found = "no image" if not same else f"{len(same)} images"
                 raise InputError(
                     f"{labels}: {path} holds {found} of that name; give one micrograph for it"
                 )
             path = same[0]
-        micrograph = nital.read(path)
-        if micrograph.shape != shape:
-            raise InputError(
-                f"{labels}: the labels are {shape} but the micrograph {path} is "
-                f"{micrograph.shape}; give images of the same field"
-            )
-        return micrograph
+        return nital.read(path)
 
     def _pixel_size(
-        self, labels: Path, micrograph: Micrograph | None
+        self, field: LabelField, micrograph: Micrograph | None
     ) -> tuple[PixelSize | None, tuple[str, ...]]:
         """Pixel size as given, else of the label file, else of the micrograph."""
-        from nital.io import read_pixel_size
-
         if self.pixel_size is not None:
-            return self.pixel_size, ()
-        pixel_size, warnings = read_pixel_size(labels)
-        if pixel_size is None and micrograph is not None:
-            return micrograph.pixel_size, (*warnings, *micrograph.warnings)
-        return pixel_size, warnings
+            return self.pixel_size, field.warnings
+        if field.pixel_size is None and micrograph is not None:
+            return micrograph.pixel_size, (*field.warnings, *micrograph.warnings)
+        return field.pixel_size, field.warnings
 
-    def _segmentation(self, labels: NDArray[np.int32], micrograph: Micrograph) -> Segmentation:
+    def _segmentation(self, field: LabelField, micrograph: Micrograph) -> Segmentation:
         """Labels as the pictures show them: without the data bar."""
         from nital.metrology import default_phases
 
-        shown = labels.copy()
+        shown = field.labels.copy()
         shown[micrograph.content_rows :] = 0
         return Segmentation(
             micrograph=micrograph,
             labels=shown,
-            phases=default_phases(shown, self.target),
+            phases=default_phases(shown, self.target) if field.phases is None else field.phases,
             confidence=np.full(shown.shape, 255, dtype=np.uint8),
             target=self.target,
             target_reason="given",
@@ -245,7 +249,13 @@ def _is_complete(
 
 
 def _sha256(path: Path) -> str:
+    """Hash of a file; of a folder, of the names and contents of all its files."""
     try:
+        if path.is_dir():
+            whole = hashlib.sha256()
+            for file in sorted(inside for inside in path.rglob("*") if inside.is_file()):
+                whole.update(f"{file.relative_to(path).as_posix()} {_sha256(file)}\n".encode())
+            return whole.hexdigest()
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
