@@ -22,6 +22,7 @@ from nital.simulate.instrument import (
     focus,
     light_unevenly,
 )
+from nital.simulate.particle_imaging import particle_structure
 from nital.simulate.scene import Scene, random_field
 from nital.simulate.texture import draw_texture
 
@@ -134,6 +135,8 @@ def _edge_pixels(labels: NDArray[np.generic]) -> NDArray[np.bool_]:
 
 def _structure(rng: np.random.Generator, scene: Scene) -> Grey:
     """What carries the information: phase and channelling contrast, rims, relief, etched lines."""
+    if scene.look:
+        return _part_touching(rng, _lines(rng, particle_structure(rng, scene), scene), scene)
     n_phases = max(2, int(scene.phases.max()))
     greys = _phase_greys(rng, scene, n_phases)
     n_objects = int(scene.objects.max())

@@ -20,6 +20,7 @@ __all__ = [
     "radial",
     "rods",
     "single",
+    "spheres",
     "stars",
 ]
 
@@ -54,8 +55,15 @@ Maker = Callable[[np.random.Generator], Solid]
 
 def ellipsoids(rng: np.random.Generator) -> Maker:
     aspect = rng.choice([1.0, 1.0, 1.0, rng.uniform(1.0, 1.3), rng.uniform(1.2, 3.0)])
-    spread = rng.choice([0.0, 0.02, 0.1])
+    return _ellipsoids(float(aspect), float(rng.choice([0.0, 0.02, 0.1])))
 
+
+def spheres(rng: np.random.Generator) -> Maker:
+    """Round bodies, some of them a little out of round, as atomised drops are."""
+    return _ellipsoids(1.0, float(rng.choice([0.0, 0.05, 0.12])))
+
+
+def _ellipsoids(aspect: float, spread: float) -> Maker:
     def make(rng: np.random.Generator) -> Solid:
         ratio = max(1.0, aspect * float(np.exp(spread * rng.standard_normal())))
         long, short = np.sqrt(ratio), 1 / np.sqrt(ratio)

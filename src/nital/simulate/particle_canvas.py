@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from skimage.measure import label
 
 from nital.simulate.particle_shapes import Stamp
+from nital.simulate.scene import Outline
 
 __all__ = ["Canvas", "separate_crumbs"]
 
@@ -33,6 +34,8 @@ class Canvas:
     areas, radii, kinds
         Per label, 0 being the support: pixels in the frame before anything lay on top, mean
         half-width in pixels, and phase.
+    outlines
+        Whole outline of every particle laid, within the frame, in the order of laying.
     """
 
     shape: tuple[int, int]
@@ -43,6 +46,7 @@ class Canvas:
     areas: list[int] = field(default_factory=lambda: [0])
     radii: list[float] = field(default_factory=lambda: [0.0])
     kinds: list[int] = field(default_factory=lambda: [1])
+    outlines: list[Outline] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.objects = np.zeros(self.shape, dtype=np.int32)
@@ -82,10 +86,20 @@ class Canvas:
             np.copyto(ground, stamp.height[here] + np.float32(foot), where=inside)
         np.copyto(self.lines[there], stamp.lines[here], where=inside)
         np.copyto(below, np.int32(len(self.areas)), where=inside)
+        self.outlines.append(Outline(len(self.areas), r0, c0, inside))
         self.areas.append(area)
         self.radii.append(0.5 * float(np.sqrt(h * w)))
         self.kinds.append(kind)
         return True
+
+    def fill(self, objects: NDArray[np.int32], lines: NDArray[np.float32]) -> None:
+        """Show flat objects 1...n that lie side by side, in place of all that was laid."""
+        self.objects = objects
+        self.lines = lines
+        areas = np.bincount(objects.ravel())
+        self.areas = [0, *areas[1:].tolist()]
+        self.radii = np.sqrt(np.array(self.areas) / np.pi).tolist()
+        self.kinds = [1] + [2] * (len(self.areas) - 1)
 
 
 def separate_crumbs(objects: NDArray[np.int32]) -> tuple[NDArray[np.int32], int]:

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from nital.simulate.particle_shapes import Style
 from nital.simulate.scene import random_field
 
-__all__ = ["PLANNERS", "Plan", "scatter"]
+__all__ = ["PLANNERS", "Plan", "fragments", "powder", "scatter"]
 
 Numbers = NDArray[np.float64]
 Shape = tuple[int, int]
@@ -225,6 +225,33 @@ def _bed(rng: np.random.Generator, shape: Shape, scale: float, style: Style) -> 
     )
 
 
+def powder(rng: np.random.Generator, shape: Shape, scale: float, style: Style) -> Plan:
+    """Atomised powder: two or three layers of widely spread sizes, then satellites on them."""
+    depth = int(rng.integers(1, 4))
+    count = depth * _number(shape, scale, float(rng.uniform(0.7, 1.3)), 700)
+    spread = float(rng.uniform(0.15, 0.5))
+    radii = 0.5 * scale * np.exp(spread * np.clip(rng.standard_normal(count), -2.2, 2.2))
+    few = rng.random(count) < rng.choice([0.0, 0.3, 0.8])
+    parent = np.flatnonzero(few)[-max(1, count // depth) :]
+    size = np.maximum(2.0, radii[parent] * rng.uniform(0.15, 0.4, len(parent)))
+    centres = _anywhere(rng, count, shape, 0.5 * scale)
+    turn, out = rng.uniform(0, 2 * np.pi, len(parent)), radii[parent] * rng.uniform(0.5, 1.05)
+    near = centres[parent] + out[:, None] * np.stack([np.sin(turn), np.cos(turn)], 1)
+    layers = np.r_[np.arange(count) * depth // count, np.full(len(parent), depth)]
+    overlap = float(rng.choice([0.05, 0.15, 0.3]))
+    return Plan(np.r_[centres, near], np.r_[radii, size], layers=layers, overlap=overlap)
+
+
+def fragments(rng: np.random.Generator, shape: Shape, scale: float, style: Style) -> Plan:
+    """Grains of very unequal sizes, the largest first: crystals and debris in a fine matrix."""
+    spread = float(rng.uniform(0.4, 0.9))
+    count = min(_number(shape, scale, float(rng.uniform(0.05, 0.6)), 1200), 1200)
+    factor = np.exp(spread * np.clip(rng.standard_normal(count), -2, 2.5))
+    radii = np.sort(np.clip(0.5 * scale * factor, 1.5, 0.3 * max(shape)))[::-1]
+    overlap = float(rng.choice([0.0, 0.05]))
+    return Plan(_anywhere(rng, count, shape, 0.3 * scale), radii, overlap=overlap)
+
+
 def _pile(rng: np.random.Generator, shape: Shape, scale: float, style: Style) -> Plan:
     """Free overlap at a moderate cover."""
     count = _number(shape, scale, rng.uniform(0.3, 1.2), 2500)
@@ -240,4 +267,6 @@ PLANNERS: dict[str, Callable[[np.random.Generator, Shape, float, Style], Plan]] 
     "cluster": _cluster,
     "bed": _bed,
     "pile": _pile,
+    "powder": powder,
+    "fragments": fragments,
 }

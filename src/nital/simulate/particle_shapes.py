@@ -20,6 +20,7 @@ from nital.simulate.particle_bodies import (
     radial,
     rods,
     single,
+    spheres,
     stars,
 )
 from nital.simulate.particle_crystals import crystals, shards
@@ -267,6 +268,7 @@ def _draw_profile(
 
 FAMILIES: dict[str, Callable[[np.random.Generator], Maker]] = {
     "ellipsoid": ellipsoids,
+    "sphere": spheres,
     "pillow": pillows,
     "rod": rods,
     "crystal": crystals,

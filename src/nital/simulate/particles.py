@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -9,8 +11,9 @@ from scipy import ndimage
 from nital.errors import UsageError
 from nital.simulate.particle_canvas import Canvas, separate_crumbs
 from nital.simulate.particle_plans import PLANNERS, Plan, scatter
+from nital.simulate.particle_sections import SECTIONS
 from nital.simulate.particle_shapes import Stamp, Style, draw_style
-from nital.simulate.scene import Scene, random_field
+from nital.simulate.scene import Outline, Scene, random_field
 
 __all__ = ["simulate_particles"]
 
@@ -40,6 +43,68 @@ _HIDDEN = 0.25  # below this visible fraction an object is uncertain
 _SMALLEST = 6  # pixels
 
 
+@dataclass(frozen=True)
+class _Specimen:
+    """A kind of specimen: how often, how large its particles may be, its bodies and plans."""
+
+    share: float
+    scales: tuple[float, float]
+    families: dict[str, float]
+    arrangements: dict[str, float]
+    looks: dict[str, float]
+    transmission: float
+
+
+_SPECIMENS = (
+    _Specimen(
+        0.5, (4, 150), _FAMILIES, _ARRANGEMENTS, {"": 0.55, "emission": 0.25, "film": 0.2}, 0.45
+    ),
+    _Specimen(  # metal powder
+        0.1,
+        (9, 60),
+        {"sphere": 0.75, "ellipsoid": 0.05, "potato": 0.12, "aggregate": 0.08},
+        {"powder": 0.8, "cluster": 0.1, "bed": 0.1},
+        {"emission": 0.8, "": 0.2},
+        0.0,
+    ),
+    _Specimen(  # agglomerates of facetted crystals
+        0.11,
+        (9, 90),
+        {"crystal": 0.8, "grit": 0.2},
+        {"cluster": 0.55, "bed": 0.2, "pile": 0.25},
+        {"emission": 0.6, "": 0.15, "film": 0.25},
+        0.3,
+    ),
+    _Specimen(  # bright field
+        0.08,
+        (6, 120),
+        _FAMILIES,
+        {"cluster": 0.3, "scatter": 0.3, "raft": 0.2, "pile": 0.2},
+        {"film": 1.0},
+        1.0,
+    ),
+    _Specimen(  # grains in a matrix
+        0.06,
+        (7, 110),
+        {"grit": 0.35, "flake": 0.2, "potato": 0.25, "crystal": 0.1, "rod": 0.1},
+        {"fragments": 0.75, "raft": 0.25},
+        {"section": 1.0},
+        0.0,
+    ),
+    _Specimen(  # ooids
+        0.02,
+        (20, 110),
+        {"sphere": 0.5, "ellipsoid": 0.3, "potato": 0.2},
+        {"raft": 0.6, "fragments": 0.4},
+        {"ooid": 1.0},
+        0.0,
+    ),
+    _Specimen(0.07, (8, 80), {}, {"mosaic": 1.0}, {"section": 1.0}, 0.0),
+    _Specimen(0.06, (5, 40), {}, {"etched": 1.0}, {"etched": 1.0}, 0.0),
+)
+_FLAT = {"section", "ooid", "etched"}
+
+
 def simulate_particles(
     rng: np.random.Generator, shape: tuple[int, int], *, scale: float | None = None
 ) -> Scene:
@@ -52,13 +117,14 @@ def simulate_particles(
     shape
         Rows and columns, each at least 16.
     scale
-        Median equivalent circle diameter in pixels; ``None`` draws it, log-uniform in 4...150.
+        Median equivalent circle diameter in pixels; ``None`` draws it, log-uniform in the range
+        of the specimen (4...150 at most).
 
     Returns
     -------
     Scene
         ``objects`` holds the front particle; particles that are mostly hidden or out of focus
-        are listed as uncertain.
+        are listed as uncertain; ``whole`` keeps the outlines of partly hidden ones.
 
     Raises
     ------
@@ -69,21 +135,32 @@ def simulate_particles(
         raise UsageError(f"Shape {shape} is too small to simulate; give at least 16 x 16 pixels.")
     if scale is not None and not 2 <= scale <= 4096:
         raise UsageError(f"Scale {scale} is out of range; give 2...4096 pixels.")
+    shares = np.array([specimen.share for specimen in _SPECIMENS])
+    specimen = _SPECIMENS[int(rng.choice(len(_SPECIMENS), p=shares / shares.sum()))]
     if scale is None:
-        largest = min(150.0, 0.8 * min(shape))
-        scale = float(np.exp(rng.uniform(np.log(4.0), np.log(largest))))
-    arrangement = _draw(rng, _ARRANGEMENTS)
-    transmission = bool(arrangement != "bed" and rng.random() < 0.45)
+        low, high = specimen.scales
+        largest = max(low, min(high, 0.8 * min(shape)))
+        scale = float(np.exp(rng.uniform(np.log(low), np.log(largest))))
+    arrangement = _draw(rng, specimen.arrangements)
+    transmission = bool(arrangement != "bed" and rng.random() < specimen.transmission)
+    look = _draw(rng, specimen.looks)
+    if look == "film":
+        look = "transmission" if transmission else ""
+    elif transmission:
+        look = ""
     canvas = Canvas(shape, transmission)
-    style = draw_style(rng, _draw(rng, _FAMILIES), scale, transmission=transmission)
+    if arrangement in SECTIONS:
+        canvas.fill(*SECTIONS[arrangement](rng, shape, scale))
+        return _finish(rng, canvas, scale, look)
+    style = draw_style(rng, _draw(rng, specimen.families), scale, transmission=transmission)
     plan = PLANNERS[arrangement](rng, shape, scale, style)
     _lay_plan(rng, canvas, style, plan, kind=2)
     if len(canvas.areas) == 1:
         middle = np.array([shape], dtype=np.float64) / 2
         _lay_plan(rng, canvas, style, Plan(middle, np.array([scale / 2])), kind=2)
-    if rng.random() < 0.12:
+    if look not in _FLAT and rng.random() < 0.12:
         _second_kind(rng, canvas, scale)
-    return _finish(rng, canvas, scale)
+    return _finish(rng, canvas, scale, look)
 
 
 def _draw(rng: np.random.Generator, weights: dict[str, float]) -> str:
@@ -171,7 +248,7 @@ def _waves(rng: np.random.Generator, shape: tuple[int, int]) -> NDArray[np.float
     return np.asarray(0.5 + total / 8, dtype=np.float32)
 
 
-def _finish(rng: np.random.Generator, canvas: Canvas, scale: float) -> Scene:
+def _finish(rng: np.random.Generator, canvas: Canvas, scale: float, look: str) -> Scene:
     areas = np.array(canvas.areas)
     seen = np.bincount(canvas.objects.ravel(), minlength=areas.size)
     blur, soft = _defocus(rng, canvas, scale)
@@ -183,9 +260,12 @@ def _finish(rng: np.random.Generator, canvas: Canvas, scale: float) -> Scene:
     new = np.where(alive, np.cumsum(alive), 0)
     phases = np.array(canvas.kinds, dtype=np.uint8)[canvas.objects]
     height = canvas.height / np.float32(max(float(canvas.height.max()), 1e-6))
-    amount = np.float32(np.exp(rng.uniform(np.log(0.02), np.log(0.25))))
-    support = amount * _support(rng, canvas.shape)
-    height = height + np.where((phases == 1) | canvas.transmission, support, 0)
+    if look in _FLAT:
+        height = np.zeros_like(height)  # polished
+    else:
+        amount = np.float32(np.exp(rng.uniform(np.log(0.02), np.log(0.25))))
+        support = amount * _support(rng, canvas.shape)
+        height = height + np.where((phases == 1) | canvas.transmission, support, 0)
     return Scene(
         "particles",
         new.astype(np.int32)[objects],
@@ -194,6 +274,19 @@ def _finish(rng: np.random.Generator, canvas: Canvas, scale: float) -> Scene:
         np.asarray(height / max(1.0, float(height.max())), dtype=np.float32),
         frozenset(int(n) for n in new[alive & doubtful]),
         blur,
+        look,
+        _hidden_in_part(canvas, seen, new),
+    )
+
+
+def _hidden_in_part(
+    canvas: Canvas, seen: NDArray[np.intp], new: NDArray[np.intp]
+) -> tuple[Outline, ...]:
+    """Whole outlines of the particles that are seen, but not all of them."""
+    return tuple(
+        replace(outline, label=int(new[outline.label]))
+        for outline in canvas.outlines
+        if 0 < seen[outline.label] < canvas.areas[outline.label] and new[outline.label]
     )
 
 

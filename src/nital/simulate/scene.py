@@ -10,7 +10,17 @@ from scipy import ndimage
 
 from nital.segmentation import Target
 
-__all__ = ["Scene", "random_field", "relabel_connected"]
+__all__ = ["Outline", "Scene", "random_field", "relabel_connected"]
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Whole outline of a partly hidden object: its label, the corner of its box, a (h, w) mask."""
+
+    label: int
+    top: int
+    left: int
+    mask: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,12 @@ class Scene:
         Labels of objects that an expert would not outline with certainty (out of focus, buried).
     blur
         (H, W) float32 extra local defocus in pixels (sigma), or ``None``: for out-of-focus parts.
+    look
+        How particles are imaged: ``"emission"``, ``"transmission"``, ``"section"``, ``"ooid"`` or
+        ``"etched"``; empty for a random mixture of contrasts.
+    whole
+        Whole outlines, within the frame, of the particles that others hide in part. They belong
+        to the uncropped scene.
     """
 
     target: Target
@@ -46,6 +62,8 @@ class Scene:
     height: NDArray[np.float32]
     uncertain: frozenset[int] = frozenset()
     blur: NDArray[np.float32] | None = None
+    look: str = ""
+    whole: tuple[Outline, ...] = ()
 
 
 def random_field(

@@ -115,6 +115,7 @@ def _cut(rng: np.random.Generator, scene: Scene, size: int) -> Scene:
         lines=view(scene.lines),
         height=view(scene.height),
         blur=None if scene.blur is None else view(scene.blur),
+        whole=(),
     )
 
 
