@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +13,13 @@ from torch import Tensor, nn
 
 from nital.errors import ModelError
 from nital.models.compact import TARGETS
+from nital.training.graph import to_onnx, write_whole
 from nital.training.loop import load_network
 from nital.training.network import DENSE_CHANNELS, CompactNetwork, Encoder, NetworkConfig
 
 __all__ = ["export_compact"]
 
 PARTS = ("encoder", "object", "phase")
-OPSET = 18
 
 
 def export_compact(
@@ -65,7 +60,7 @@ def export_compact(
     graphs: dict[str, bytes] = {}
     for part in PARTS:
         module, inputs, dynamic, names = _part(network, part)
-        graphs[part] = _to_onnx(module, inputs, dynamic, names)
+        graphs[part] = to_onnx(module, inputs, dynamic, names)
         differences |= _compare(part, graphs[part], network, names)
     worst = max(differences, key=lambda k: differences[k])
     if differences[worst] > tolerance:
@@ -83,16 +78,9 @@ def export_compact(
     }
     folder.mkdir(parents=True, exist_ok=True)
     for part, graph in graphs.items():
-        _write(folder / f"compact-{part}.onnx", graph)
-    _write(folder / "compact.json", (json.dumps(description, indent=1) + "\n").encode())
+        write_whole(folder / f"compact-{part}.onnx", graph)
+    write_whole(folder / "compact.json", (json.dumps(description, indent=1) + "\n").encode())
     return differences
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(data)
-    os.replace(temporary, path)
 
 
 class TileEncoder(nn.Module):
@@ -182,54 +170,6 @@ def _part(
         "unit_grid": {0: grid},
     }
     return network.object_decoder, inputs, dynamic, (list(inputs), ["logits", "score"])
-
-
-def _to_onnx(
-    module: nn.Module,
-    inputs: dict[str, Tensor],
-    dynamic: dict[str, Any],
-    names: tuple[list[str], list[str]],
-) -> bytes:
-    with _quiet():
-        program = torch.onnx.export(
-            module,
-            (),
-            kwargs=inputs,
-            dynamo=True,
-            dynamic_shapes=dynamic,
-            input_names=names[0],
-            output_names=names[1],
-            opset_version=OPSET,
-            verbose=False,
-        )
-    if program is None:
-        raise ModelError("torch could not export the network to ONNX")
-    return _without_traces(program.model_proto)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep what torch's exporter says of its own affairs off the terminal."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "# The axis name: . will not be used", UserWarning)
-            warnings.filterwarnings("ignore", ".*LeafSpec.* is deprecated", FutureWarning)
-            yield
-    finally:
-        logger.setLevel(level)
-
-
-def _without_traces(model: Any) -> bytes:
-    """Serialise an ONNX model without the stack traces, and so the paths, of who exported it."""
-    graph = model.graph
-    values = (*graph.value_info, *graph.input, *graph.output, *graph.initializer)
-    for part in (model, graph, *graph.node, *values):
-        part.ClearField("metadata_props")
-        part.ClearField("doc_string")
-    return bytes(model.SerializeToString(deterministic=True))
 
 
 def _compare(
