@@ -13,6 +13,8 @@ import typer
 
 from nital.cli.bench import BENCH_EPILOG
 from nital.cli.bench import bench as bench_datasets
+from nital.cli.compare import COMPARE_EPILOG
+from nital.cli.compare import compare as compare_labels
 from nital.cli.export import EXPORT_EPILOG, export_labels
 from nital.cli.measure import MEASURE_EPILOG, measure_labels
 from nital.cli.segment import SEGMENT_EPILOG, segment_images
@@ -80,6 +82,7 @@ app.command("segment", epilog=SEGMENT_EPILOG)(segment_images)
 app.command("measure", epilog=MEASURE_EPILOG)(measure_labels)
 app.command("export", epilog=EXPORT_EPILOG)(export_labels)
 app.command("bench", epilog=BENCH_EPILOG)(bench_datasets)
+app.command("compare", epilog=COMPARE_EPILOG)(compare_labels)
 app.command("info", epilog=INFO_EPILOG)(show_info)
 app.command("simulate", epilog=SIMULATE_EPILOG)(simulate_set)
 app.add_typer(train_app, name="train")
