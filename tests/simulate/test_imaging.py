@@ -100,9 +100,9 @@ def test_compression_and_annotations_come_last_and_can_be_left_out() -> None:
     plain, compressed, annotated = (
         [image_scene(np.random.default_rng(seed), scene, options) for seed in range(30)]
         for options in (
-            ImagingOptions(artefacts=False, annotations=False, compression=False),
-            ImagingOptions(artefacts=False, annotations=False),
-            ImagingOptions(artefacts=False, compression=False),
+            ImagingOptions(False, annotations=False, compression=False, severity=0.2),
+            ImagingOptions(False, annotations=False, severity=0.2),
+            ImagingOptions(False, compression=False, severity=0.2),
         )
     )
     changed = [np.abs(a - b.astype(int)) for a, b in zip(compressed, plain, strict=True)]

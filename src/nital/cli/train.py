@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -47,6 +47,12 @@ def compact(
     steps: Annotated[int, typer.Option(min=1, metavar="N", help="Optimiser steps.")] = 8000,
     batch: Annotated[int, typer.Option(min=2, metavar="N", help="Crops a step.")] = 8,
     seed: Annotated[int, typer.Option(min=0, help="Decides weights and crops.")] = 0,
+    learning_rate: Annotated[
+        float,
+        typer.Option(
+            min=0, metavar="RATE", help="Peak; a third to a half of it to train on from --initial."
+        ),
+    ] = 1.5e-3,
     workers: Annotated[
         int, typer.Option(min=0, metavar="N", help="Processes that simulate crops.")
     ] = 2,
@@ -74,20 +80,24 @@ def compact(
     Goes on where DIR holds a checkpoint. At the end DIR/model is a folder for **--model**, and
     DIR/curve.png shows how the losses fell.
     """
-    raise typer.Exit(train_compact_command(out, data, steps, batch, seed, workers, bf16, initial))
+    settings = {
+        "steps": steps,
+        "batch": batch,
+        "seed": seed,
+        "learning_rate": learning_rate,
+        "workers": workers,
+    }
+    raise typer.Exit(train_compact_command(out, data, settings, bf16, initial))
 
 
 def train_compact_command(
     out: Path,
     data: Path | None,
-    steps: int,
-    batch: int,
-    seed: int,
-    workers: int,
+    settings: dict[str, Any],
     bf16: bool | None,
     initial: Path | None,
 ) -> int:
-    """Train, export and draw the curve; return the exit status."""
+    """Train with these fields of ``TrainingOptions``, export, draw the curve; the exit status."""
     from rich.console import Console
 
     from nital.errors import NitalError, UsageError
@@ -97,9 +107,7 @@ def train_compact_command(
         _check_installed()
         from nital.training.loop import TrainingOptions
 
-        options = TrainingOptions(
-            steps=steps, batch=batch, seed=seed, workers=workers, bf16=bool(bf16)
-        )
+        options = TrainingOptions(**settings, bf16=bool(bf16))
         if bf16 is None:
             options = _faster_format(console, options)
         _train(console, out, options, data, initial)

@@ -14,6 +14,7 @@ from nital.simulate.boundaries import (
     tidy,
 )
 from nital.simulate.cells import Floats, Seeds, cells_of, grid, warped
+from nital.simulate.distractors import deep_scratches, etch_pits
 from nital.simulate.scene import Scene, random_field
 from nital.simulate.tessellation import draw_family, draw_scale, tessellation
 
@@ -204,10 +205,12 @@ def simulate_grains(
         scale = draw_scale(rng, shape, 8, 150)
     family = family or draw_family(rng)
     labels = tessellation(rng, shape, scale, family)
-    twin = np.zeros(int(labels.max()) + 1, dtype=bool)
+    grains, twin = labels, np.zeros(int(labels.max()) + 1, dtype=bool)
     if scale > 20 and family != "laths" and rng.random() < 0.3:
         labels, twin = add_twins(rng, labels, scale)
     lines = etch(rng, labels, twin)
+    if lines.any() and rng.random() < 0.85:
+        labels = grains  # etched twin boundaries are seen but not counted (ASTM E112)
     phases = np.ones(shape, dtype=np.uint8)
     if rng.random() < 0.3:
         labels, phases = _second_phases(rng, labels, scale)
@@ -216,4 +219,15 @@ def simulate_grains(
             rims = draw_boundaries(rng, labels, width=float(rng.uniform(1.0, 2.5)))
             lines = np.maximum(lines, rims)
     height = relief(rng, labels, lines)
-    return Scene("grains", labels, phases, lines, height)
+    return Scene("grains", labels, phases, lines, height, shade=_wear(rng, labels, scale))
+
+
+def _wear(rng: np.random.Generator, labels: Labels, scale: float) -> Floats | None:
+    """Etch pits and deep scratches, which bound no grain."""
+    shade = np.zeros(labels.shape, dtype=np.float32)
+    if scale > 15 and rng.random() < 0.25:
+        reach = scale * float(rng.uniform(0.05, 0.3))
+        shade += etch_pits(rng, edge_pixels(labels)[0], float(rng.uniform(3, 9)), reach)
+    if rng.random() < 0.2:
+        shade += deep_scratches(rng, (labels.shape[0], labels.shape[1]))
+    return shade if shade.any() else None

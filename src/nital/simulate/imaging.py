@@ -64,9 +64,16 @@ def image_scene(
         (H, W) uint8 micrograph.
     """
     options = options or ImagingOptions()
-    image = _structure(rng, scene)
+    by_texture = _shows_by_texture(rng, scene)
+    image = _structure(rng, scene, by_texture)
     visibility = _Visibility.of(image, scene)
-    image = _textures(rng, image, scene, visibility.contrast)
+    if by_texture:
+        image = image + _own_textures(rng, scene)
+        visibility = _Visibility(max(visibility.contrast, 0.15), visibility.softness)
+    else:
+        image = _textures(rng, image, scene, visibility.contrast)
+    if scene.shade is not None:
+        image = image + np.float32(visibility.contrast) * scene.shade
     if options.artefacts:
         image = add_specimen_artefacts(
             rng, image, float(np.clip(2.5 * visibility.contrast, 0.15, 1))
@@ -75,7 +82,8 @@ def image_scene(
     image = focus(rng, image, scene, options.severity * visibility.softness)
     if options.artefacts:
         image = add_scan_artefacts(rng, image, min(1.0, 3 * visibility.contrast))
-    image = add_noise(rng, image, options.severity * visibility.contrast)
+    coarse = 1.5 if visibility.softness == 1 and rng.random() < 0.5 else 1.0
+    image = add_noise(rng, image, options.severity * visibility.contrast * coarse)
     image = expose(rng, image)
     result: NDArray[np.uint8] = np.clip(image * 255.0, 0, 255).astype(np.uint8)
     if options.annotations and rng.random() < (0.35 if scene.target == "particles" else 0.06):
@@ -125,6 +133,31 @@ class _Visibility:
         return cls(max(0.02, float(np.median(span[edge]))), float(np.clip(ecd / 16, 0.35, 1.0)))
 
 
+def _shows_by_texture(rng: np.random.Generator, scene: Scene) -> bool:
+    """Whether phases differ by texture rather than by grey: only where they are wide enough."""
+    chance = {"phases": 0.15, "layers": 0.12}.get(scene.target, 0.0)
+    if rng.random() >= chance:
+        return False
+    second = scene.phases > 1
+    if not second.any() or second.all():
+        return False
+    inner = ndimage.distance_transform_edt(second)
+    return float(np.percentile(inner[second], 90)) > 12
+
+
+def _own_textures(rng: np.random.Generator, scene: Scene) -> Grey:
+    """A strong texture of each phase's own, in place of grey levels."""
+    shape = scene.objects.shape
+    total = np.zeros(shape, dtype=np.float32)
+    amplitude = float(rng.uniform(0.08, 0.25))
+    for phase in range(1, int(scene.phases.max()) + 1):
+        inside = scene.phases == phase
+        if inside.any():
+            strength = amplitude * float(np.exp(rng.uniform(-1.2, 0.3)))
+            total += inside * np.float32(strength) * draw_texture(rng, shape, scene.target)
+    return total
+
+
 def _edge_pixels(labels: NDArray[np.generic]) -> NDArray[np.bool_]:
     """Pixels that differ from the one above or to the left."""
     edge = np.zeros(labels.shape, dtype=bool)
@@ -133,12 +166,14 @@ def _edge_pixels(labels: NDArray[np.generic]) -> NDArray[np.bool_]:
     return edge
 
 
-def _structure(rng: np.random.Generator, scene: Scene) -> Grey:
+def _structure(rng: np.random.Generator, scene: Scene, by_texture: bool) -> Grey:
     """What carries the information: phase and channelling contrast, rims, relief, etched lines."""
     if scene.look:
         return _part_touching(rng, _lines(rng, particle_structure(rng, scene), scene), scene)
     n_phases = max(2, int(scene.phases.max()))
     greys = _phase_greys(rng, scene, n_phases)
+    if by_texture:
+        greys = greys.mean() + 0.1 * (greys - greys.mean())
     n_objects = int(scene.objects.max())
     offsets = np.zeros(n_objects + 1, dtype=np.float32)
     if rng.random() < 0.3:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from nital.errors import UsageError
-from nital.simulate.cells import Floats, Seeds, grid, random_seeds, smooth, thin_out
+from nital.simulate.boundaries import draw_boundaries
+from nital.simulate.cells import Floats, Seeds, grid, random_seeds, smooth, thin_out, warped
+from nital.simulate.distractors import cracks, deep_scratches, speckle
 from nital.simulate.patterns import (
     channelled,
     dendrites,
@@ -55,7 +57,7 @@ class PhaseFamily(NamedTuple):
 PHASE_FAMILIES: dict[str, PhaseFamily] = {
     "field_levels": PhaseFamily(1.3, 4, 100, field_levels),
     "cuboids": PhaseFamily(1.0, 5, 100, cuboids),
-    "lobed": PhaseFamily(1.6, 14, 120, lobed),
+    "lobed": PhaseFamily(2.0, 14, 128, lobed),
     "round_precipitates": PhaseFamily(1.4, 3, 80, round_precipitates),
     "carbides": PhaseFamily(1.4, 3, 25, carbides),
     "few_blobs": PhaseFamily(1.0, 8, 120, few_blobs),
@@ -156,6 +158,10 @@ def simulate_phases(
     wanted = n_phases or max(2, len(np.unique(np.append(phases, 1))) + int(rng.random() < 0.1))
     phases = _with_phases(rng, phases, min(wanted, 4))
     objects = _objects(phases)
+    shade = _wear(rng, shape)
+    if rng.random() < 0.08 + 0.25 * (family == "few_blobs"):
+        shade = shade + _round_specimen(rng, phases, lines)
+        objects = _objects(phases)
     specks = np.bincount(objects.ravel()) < SMALLEST
     specks[0] = False
     if specks.any():
@@ -165,4 +171,38 @@ def simulate_phases(
     if rng.random() < 0.3:
         relief = rng.uniform(0, 1, int(phases.max()) + 1).astype(np.float32)[phases]
         height = smooth(relief, float(rng.uniform(0.5, 2.0)))
-    return Scene("phases", objects, phases, lines, height)
+    return Scene("phases", objects, phases, lines, height, shade=shade if shade.any() else None)
+
+
+def _wear(rng: np.random.Generator, shape: Shape) -> Floats:
+    """Cracks and deep scratches, which are no phase."""
+    shade = flat(shape)
+    if rng.random() < 0.1:
+        shade = shade + cracks(rng, shape)
+    if rng.random() < 0.08:
+        shade = shade + deep_scratches(rng, shape)
+    return shade
+
+
+def _round_specimen(rng: np.random.Generator, phases: Phases, lines: Floats) -> Floats:
+    """Make the specimen a disc in a mount, as in a tomogram: all outside counts as matrix.
+
+    ``phases`` and ``lines`` are changed; returns the speckle of the mount.
+    """
+    shape = (phases.shape[0], phases.shape[1])
+    middle = np.array(shape) * rng.uniform(0.2, 0.8, 2)
+    radius = min(shape) * float(rng.uniform(0.35, 0.8))
+    row, column = warped(rng, grid(shape), 0.3 * radius, 0.01 * radius)
+    away = np.hypot(row - middle[0], column - middle[1])
+    outside = away > radius
+    phases[outside] = 1
+    lines[outside] = 0
+    shade = speckle(rng, outside & (away < radius * float(rng.uniform(1.1, 1.8))))
+    if rng.random() < 0.7 and outside.any():
+        gap = draw_boundaries(
+            rng, outside.astype(np.int32), width=float(rng.uniform(1, 6)), gaps=0.3, ragged=0.5
+        )
+        shade = shade - float(rng.uniform(0.8, 4.0)) * gap
+        rim = ndimage.gaussian_filter(gap, 2.0) * float(rng.uniform(0.0, 2.0))
+        shade = shade + rim * (gap < 0.1)
+    return np.asarray(shade, dtype=np.float32)

@@ -243,7 +243,7 @@ def few_blobs(
     if disc:
         row, column = warped(rng, grid(shape), 0.3 * radius, 0.01 * radius)
         outside = np.hypot(row - middle[0], column - middle[1]) > radius
-        phases[outside] = rng.choice([1, 3])
+        phases[outside] = rng.choice([1, 3], p=[0.8, 0.2])
         if rng.random() < 0.5:
             rim = outside.astype(np.int32)
             lines = draw_boundaries(rng, rim, width=float(rng.uniform(1, 5)), gaps=0.3, ragged=0.5)

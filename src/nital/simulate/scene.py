@@ -53,6 +53,9 @@ class Scene:
     whole
         Whole outlines, within the frame, of the particles that others hide in part. They belong
         to the uncropped scene.
+    shade
+        (H, W) float32 grey that bounds nothing (cracks, scratches, pits, surroundings), in units
+        of the contrast of the structure, or ``None``.
     """
 
     target: Target
@@ -64,6 +67,7 @@ class Scene:
     blur: NDArray[np.float32] | None = None
     look: str = ""
     whole: tuple[Outline, ...] = ()
+    shade: NDArray[np.float32] | None = None
 
 
 def random_field(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from nital.errors import UsageError
 from nital.segmentation import TARGETS
+from nital.simulate.convert import as_particles, as_phases
 from nital.simulate.grains import simulate_grains
 from nital.simulate.imaging import ImagingOptions, image_scene
 from nital.simulate.layers import simulate_layers
@@ -18,6 +19,9 @@ from nital.simulate.phases import simulate_phases
 from nital.simulate.scene import Scene
 
 __all__ = ["SimulatedMicrograph", "simulate", "simulate_scene"]
+
+BORROWED = 0.15
+"""Share of phases that are drawn as particles, and of particles drawn as precipitates."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,19 @@ def simulate_scene(
         raise UsageError(f"a simulated micrograph needs at least 64x64 pixels, not {shape}")
     if target == "grains":
         return simulate_grains(rng, shape, scale=scale)
+    if target == "layers":
+        return simulate_layers(rng, shape)
+    borrowed = scale is None and rng.random() < BORROWED
     if target == "phases":
+        if borrowed:
+            return as_phases(simulate_particles(rng, shape))
         return simulate_phases(rng, shape, scale=scale)
-    if target == "particles":
-        return simulate_particles(rng, shape, scale=scale)
-    return simulate_layers(rng, shape)
+    if borrowed:
+        for _ in range(3):
+            scene = as_particles(simulate_phases(rng, shape))
+            if scene is not None:
+                return scene
+    return simulate_particles(rng, shape, scale=scale)
 
 
 def simulate(

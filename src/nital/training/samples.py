@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
@@ -53,8 +53,8 @@ class StreamOptions:
 
     size: int = 256
     scene_size: int = 320
-    shares: tuple[float, float, float, float] = (0.28, 0.3, 0.24, 0.18)
-    real_share: float = 0.25
+    shares: tuple[float, float, float, float] = (0.28, 0.34, 0.22, 0.16)
+    real_share: float = 0.18
     reuse: int = 3
 
 
@@ -116,20 +116,29 @@ def _cut(rng: np.random.Generator, scene: Scene, size: int) -> Scene:
         height=view(scene.height),
         blur=None if scene.blur is None else view(scene.blur),
         whole=(),
+        shade=None if scene.shade is None else view(scene.shade),
     )
 
 
 def _telling_crop(rng: np.random.Generator, images: tuple[RealImage, ...], size: int) -> Sample:
-    """A real crop that shows an edge, or the fourth try."""
+    """A real crop that shows an edge, or the fourth try; small sets come oftener than their size.
+
+    A set is drawn with the square root of its number of images.
+    """
+    sets: dict[str, list[RealImage]] = {}
+    for image in images:
+        sets.setdefault(image.name.partition("/")[0], []).append(image)
+    chance = np.sqrt([len(members) for members in sets.values()])
+    chosen = list(sets.values())[int(rng.choice(len(sets), p=chance / chance.sum()))]
     for _ in range(4):
-        sample = _real_crop(rng, images, size)
+        sample = _real_crop(rng, chosen, size)
         largest = np.bincount(sample.labels.ravel()).max()
         if largest < 0.985 * sample.labels.size:
             break
     return sample
 
 
-def _real_crop(rng: np.random.Generator, images: tuple[RealImage, ...], size: int) -> Sample:
+def _real_crop(rng: np.random.Generator, images: Sequence[RealImage], size: int) -> Sample:
     """A randomly zoomed, turned and re-exposed crop of a real image."""
     chosen = images[int(rng.integers(len(images)))]
     zoom = _zoom(rng, chosen, size)
