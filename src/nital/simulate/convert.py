@@ -37,6 +37,5 @@ def as_phases(scene: Scene) -> Scene:
         phases=phases,
         objects=relabel_connected(phases == 2),
         uncertain=frozenset(),
-        look="",
         whole=(),
     )

@@ -82,7 +82,7 @@ def image_scene(
     image = focus(rng, image, scene, options.severity * visibility.softness)
     if options.artefacts:
         image = add_scan_artefacts(rng, image, min(1.0, 3 * visibility.contrast))
-    coarse = 1.5 if visibility.softness == 1 and rng.random() < 0.5 else 1.0
+    coarse = 1.4 if visibility.softness == 1 and rng.random() < 0.25 else 1.0
     image = add_noise(rng, image, options.severity * visibility.contrast * coarse)
     image = expose(rng, image)
     result: NDArray[np.uint8] = np.clip(image * 255.0, 0, 255).astype(np.uint8)
