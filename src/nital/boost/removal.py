@@ -5,9 +5,9 @@ a mask is the *child* of another when over 90 % of it lies in that parent and un
 parent in it; two masks are *redundant* when both shares are over 90 %. Four rules follow one
 another, each on what the one before has left:
 
-1. redundant: from the largest mask down, those that repeat a kept one go; of equal areas the better
-   score stays, then the earlier mask;
-2. compound: from the smallest parent up, a mask goes when the children that are left cover more than
+1. redundant: from the largest mask down, those that repeat a kept one go; of equal areas the
+   better score stays, then the earlier mask;
+2. compound: from the smallest parent up, a mask goes when the children that are left cover over
    70 % of it together (their union, so that overlapping children do not count twice); a child of
    under 5 % of the parent does not count;
 3. tiny child: a mask of under 5 % of a parent that is left goes;
