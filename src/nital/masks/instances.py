@@ -95,3 +95,7 @@ class Instances:
         cells = np.stack([top, left, bottom, right], 1) / grid
         sides = np.tile(self.windows[:, 2:] - self.windows[:, :2], 2)
         return np.asarray(np.tile(self.windows[:, :2], 2) + cells * sides, dtype=np.float32)
+
+    def boxes_of(self, index: int) -> NDArray[np.float32]:
+        """(4,) box of one mask in image pixels."""
+        return np.asarray(self.take(np.array([index])).boxes[0], dtype=np.float32)
