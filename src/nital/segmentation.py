@@ -33,6 +33,8 @@ class SegmentOptions:
     phases: int | None = None
     model: str = "compact"
     boost: bool = True
+    materials: tuple[str, ...] = ()
+    crop_classifier: str | None = None
 
     def __post_init__(self) -> None:
         if self.target not in (*TARGETS, "auto"):
@@ -41,6 +43,10 @@ class SegmentOptions:
             )
         if self.phases is not None and not 1 <= self.phases <= MAX_PHASES:
             raise UsageError(f"the number of phases must be 1 to {MAX_PHASES}, not {self.phases}")
+        if self.materials and self.target not in ("layers", "auto"):
+            raise UsageError(f"materials are those of layers; leave out the target {self.target}")
+        if len(set(self.materials)) < len(self.materials) or len(self.materials) > MAX_PHASES:
+            raise UsageError(f"name up to {MAX_PHASES} different materials")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for ``summary.json``."""
@@ -117,6 +123,8 @@ def segment(
     phases: int | None = None,
     model: str = "compact",
     boost: bool = True,
+    materials: tuple[str, ...] = (),
+    crop_classifier: str | None = None,
     progress: Progress | None = None,
 ) -> Segmentation:
     """Segment one micrograph.
@@ -135,6 +143,10 @@ def segment(
         ``"otsu"``, ``"adaptive"``, ``"canny"``, ``"watershed"``, ``"watershed-gradient"``.
     boost
         Remove doubtful and superfluous candidates; ``False`` shows the raw masks.
+    materials
+        Names of the materials of layers, told by a classifier of crops; see ``docs/boosting.md``.
+    crop_classifier
+        Folder of ``nital train crops``; the classifier that ships when ``None``.
     progress
         Called with a stage's name and the share of it that is done, 0...1.
 
@@ -148,7 +160,7 @@ def segment(
     from nital.automatic.straight_path import run
     from nital.classical import CLASSICAL_METHODS, classical_segment
 
-    options = SegmentOptions(target, phases, model, boost)
+    options = SegmentOptions(target, phases, model, boost, tuple(materials), crop_classifier)
     if model in CLASSICAL_METHODS:
         if options.target == "auto":
             raise UsageError(f"--model {model} needs a --target: {', '.join(TARGETS)}")

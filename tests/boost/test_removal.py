@@ -100,9 +100,7 @@ def test_a_thin_layer_outlives_the_mask_over_everything(boxes_as_masks):
 
 def test_a_compound_child_does_not_cover_its_parent(boxes_as_masks):
     # The child of 75 % is compound itself; what it leaves covers 60 % of the parent only.
-    masks = boxes_as_masks(
-        [(0, 0, 100, 400), (0, 0, 75, 400), (0, 0, 30, 400), (30, 0, 60, 400)]
-    )
+    masks = boxes_as_masks([(0, 0, 100, 400), (0, 0, 75, 400), (0, 0, 30, 400), (30, 0, 60, 400)])
     result = remove_superfluous(masks, SHAPE)
     assert result.kept.tolist() == [0, 2, 3]
     assert reasons(result) == {1: ("compound", None)}
@@ -140,7 +138,9 @@ places = st.tuples(*[st.integers(0, 360)] * 2, *[st.integers(8, 200)] * 2)
 
 @few
 @given(st.lists(places, min_size=1, max_size=14), st.randoms(use_true_random=False))
-def test_the_order_of_the_masks_does_not_matter_and_each_goes_once(boxes_as_masks, corners, shuffle):
+def test_the_order_of_the_masks_does_not_matter_and_each_goes_once(
+    boxes_as_masks, corners, shuffle
+):
     boxes = [(r, c, r + h, c + w) for r, c, h, w in dict.fromkeys(corners)]
     scores = np.linspace(0.5, 0.9, len(boxes))
     masks = boxes_as_masks(boxes, scores)

@@ -131,3 +131,32 @@ class TestCommand:
         result = CliRunner().invoke(app, arguments)
         assert result.exit_code == 2
         assert "scale" in result.output
+
+
+class TestStem:
+    def test_a_set_of_mixed_classes_can_be_scored_by_class(self, tmp_path):
+        options = SetOptions("layers", count=3, size=64, phases=2, stem="mixed")
+        write_dataset(tmp_path / "set", options)
+        found = read_dataset(tmp_path / "set")
+        assert [found.difficulty_of(sample) for sample in found.samples] == [1, 2, 3]
+        assert found.phases == 2
+        assert found.unlabelled_class == 0
+        for sample in found.samples:
+            assert set(np.unique(read_labels(sample.label))) <= {0, 1, 2}
+
+    def test_class_three_names_the_hard_twin(self, tmp_path):
+        options = SetOptions("layers", count=1, size=64, phases=3, stem="3")
+        write_dataset(tmp_path / "set", options)
+        assert read_dataset(tmp_path / "set").hard == {"material 2"}
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"target": "grains", "stem": "1"}, "not grains of class '1'"),
+            ({"target": "layers", "stem": "4"}, "class 1, 2, 3, mixed"),
+            ({"target": "layers", "stem": "1", "phases": 6}, "between 2 and 5"),
+        ],
+    )
+    def test_impossible_sets_are_refused(self, arguments, message):
+        with pytest.raises(UsageError, match=message):
+            SetOptions(**arguments)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.automatic.materials import Materials, find_materials, smooth_regions
+from nital.automatic.named import name_layers
 from nital.automatic.objects import find_objects
 from nital.automatic.scale import natural_scale
 from nital.automatic.target import choose_target
@@ -33,6 +34,8 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
     image = standardise(micrograph.content)
     warnings = list(micrograph.warnings)
     target, reason = options.target, "asked for"
+    if options.materials and target == "auto":
+        target, reason = "layers", "materials were named"
     if target == "auto":
         target, reason = choose_target(model, image)
     facts: dict[str, Any] = {}
@@ -64,11 +67,15 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
                 image,
                 target,
                 choice,
-                number=options.phases,
+                number=options.phases or len(options.materials) or None,
                 boost=options.boost,
                 progress=encoding,
             )
             parts, extra = _material_parts(materials, target, options.boost), materials.facts
+            if options.materials:
+                folder = options.crop_classifier
+                parts, named, log = name_layers(image, parts, options.materials, folder)
+                extra = extra | named
         facts |= extra
     labels, phases, confidence = (_with_data_bar(part, micrograph) for part in parts)
     if target == "particles" and not labels.any():

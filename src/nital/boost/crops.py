@@ -42,8 +42,9 @@ def mask_on_raster(
     for axis in (0, 1):
         low, high = float(window[axis]), float(window[axis + 2])
         cell = (high - low) / grid
-        start = int(np.clip(np.floor(box[axis] - cell / 2), 0, shape[axis]))
-        stop = int(np.clip(np.ceil(box[axis + 2] + cell / 2), start, shape[axis]))
+        first, last = max(box[axis] - cell / 2, low), min(box[axis + 2] + cell / 2, high)
+        start = int(np.clip(np.floor(first), 0, shape[axis]))
+        stop = int(np.clip(np.ceil(last), start, shape[axis]))
         place = ((np.arange(start, stop) + 0.5 - low) / max(cell, 1e-9) - 0.5).clip(0, grid - 1)
         base = np.minimum(place.astype(int), grid - 2)
         weight = np.zeros((stop - start, grid), dtype=np.float32)

@@ -24,7 +24,7 @@ from nital.boost.texture import STRIDE, TextureModel, load_texture_model, natura
 from nital.errors import UsageError
 from nital.masks.instances import Instances
 
-__all__ = ["Crops", "Materials", "MaterialOptions", "embed_crops", "find_materials", "vote"]
+__all__ = ["Crops", "MaterialOptions", "Materials", "embed_crops", "find_materials", "vote"]
 
 Field = NDArray[np.float32]
 
@@ -70,7 +70,9 @@ class MaterialOptions:
                 f" a share of 0 to 1, not {self.crops}, {self.side:g} and {self.inside:g}"
             )
         if self.number is not None and not 1 <= self.number <= MAX_PHASES:
-            raise UsageError(f"the number of materials must be 1 to {MAX_PHASES}, not {self.number}")
+            raise UsageError(
+                f"the number of materials must be 1 to {MAX_PHASES}, not {self.number}"
+            )
         weights = (self.texture_weight, self.phase_weight)
         if min(weights) < 0 or max(weights) == 0:
             raise UsageError("the weights of texture and phase must not be negative, nor both 0")
@@ -200,9 +202,7 @@ def find_materials(
     counts = np.bincount(crops.mask, minlength=len(areas))
     described = int((counts > 0).sum())
     if described == 0:
-        return Materials(
-            np.zeros(len(areas), np.intp), np.zeros(len(areas), np.float32), 0, (), ()
-        )
+        return Materials(np.zeros(len(areas), np.intp), np.zeros(len(areas), np.float32), 0, (), ())
     weights = (1.0 / np.maximum(counts, 1))[crops.mask].astype(np.float32)
     most = min(MAX_PHASES, described)
     tried: dict[int, PhaseModel] = {}
@@ -218,7 +218,9 @@ def find_materials(
     possible = [row for row in curve if row[2] >= 1.0 or row[0] == 1]
     best = curve[0][0]
     if len(curve) > 1:
-        best = max((row for row in possible if row[0] > 1), key=lambda row: row[1], default=curve[0])[0]
+        best = max(
+            (row for row in possible if row[0] > 1), key=lambda row: row[1], default=curve[0]
+        )[0]
     clusters, agreement = vote(crops, tried[best].centres, len(areas))
     material, number = _ordered(clusters, np.asarray(areas, dtype=np.float64))
     log = []
@@ -255,7 +257,9 @@ def vote(crops: Crops, centres: Field, count: int) -> tuple[NDArray[np.intp], Fi
     return np.where(votes.sum(1) > 0, chosen, -1).astype(np.intp), agreement
 
 
-def _ordered(clusters: NDArray[np.intp], areas: NDArray[np.float64]) -> tuple[NDArray[np.intp], int]:
+def _ordered(
+    clusters: NDArray[np.intp], areas: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], int]:
     """Clusters renumbered from 1 by falling area, without those that no mask has."""
     used = np.unique(clusters[clusters >= 0])
     total = np.array([areas[clusters == each].sum() for each in used])
@@ -267,7 +271,7 @@ def _ordered(clusters: NDArray[np.intp], areas: NDArray[np.float64]) -> tuple[ND
 
 
 def _silhouette(crops: Crops, centres: Field, count: int) -> float:
-    """Mean simplified silhouette of the masks: how much nearer their own centre is than the next."""
+    """Mean simplified silhouette of the masks: how much nearer their own centre is than others."""
     if len(centres) < 2:
         return 0.0
     distance = np.sqrt(np.sort(_squared(crops.embeddings, centres), axis=1))

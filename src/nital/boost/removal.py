@@ -120,7 +120,9 @@ def remove_superfluous(
     options = options or RemovalOptions()
     areas = instances.areas
     alive = areas > 0
-    log: list[dict[str, Any]] = [_entry("empty", i, None, 0.0, 0.0) for i in np.flatnonzero(~alive)]
+    log: list[dict[str, Any]] = [
+        _entry("empty", int(i), None, 0.0, 0.0) for i in np.flatnonzero(~alive)
+    ]
     related = _relate(instances, areas, options)
 
     def drop(reason: str, mask: int, other: int | None, share: float) -> None:

@@ -218,4 +218,4 @@ def dominant_period(image: Field) -> float | None:
         return None
     first = int(np.flatnonzero(ratio >= max(CLEAR_PEAK, 0.15 * strongest))[0])
     peak = first + int(np.argmax(ratio[first : first + 3]))
-    return side / peak
+    return float(side / peak)

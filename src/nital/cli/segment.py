@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -56,6 +57,25 @@ def segment_images(
             "comparison, adaptive, canny, otsu, watershed, watershed-gradient.",
         ),
     ] = "compact",
+    materials: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME...",
+            help="Materials of the layers of an atomic-resolution STEM image, such as "
+            "SrTiO3,Ge,Pt/C: each layer is named by a classifier of its crops.",
+            show_default=False,
+        ),
+    ] = None,
+    crop_classifier: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            metavar="FOLDER",
+            help="Classifier for --materials, of nital train crops; else the one that ships.",
+            show_default=False,
+        ),
+    ] = None,
     pixel_size: PixelSizeText = None,
     no_boost: Annotated[
         bool,
@@ -77,7 +97,9 @@ def segment_images(
         from nital.run import SegmentJob
         from nital.segmentation import SegmentOptions
 
-        options = SegmentOptions(target.value, phases, model, not no_boost)
+        names = tuple(n.strip() for n in (materials or "").split(",") if n.strip())
+        folder = None if crop_classifier is None else str(crop_classifier)
+        options = SegmentOptions(target.value, phases, model, not no_boost, names, folder)
         return SegmentJob(
             out=out,
             options=options,
@@ -103,6 +125,10 @@ def _check_model(options: SegmentOptions) -> str | None:
             raise UsageError(f"--model {options.model} cannot choose the --target: name one")
         return None
     try:
+        if options.materials:
+            from nital.boost.crop_classifier import check_names
+
+            check_names(options.materials, options.crop_classifier)
         return load_model(options.model).sha256
     except ModelError as error:
         raise UsageError(f"--model: {error}") from error

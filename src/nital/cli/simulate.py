@@ -19,6 +19,7 @@ SIMULATE_EPILOG = (
     "Examples:\n\n"
     "nital simulate --target grains --count 10 --out grains\n\n"
     "nital simulate --target particles --scale 30 --size 1024 --out powder\n\n"
+    "nital simulate --target layers --stem mixed --phases 3 --out stem\n\n"
     "nital bench grains --methods compact,watershed --out scores"
 )
 
@@ -56,7 +57,16 @@ def simulate(
             max=8,
             metavar="N",
             help="Number of phases, matrix included (2 to 4, else 2), or of layer materials (2 to "
-            "8, else 3).",
+            "8, else 3; of --stem 2 to 5).",
+            show_default=False,
+        ),
+    ] = None,
+    stem: Annotated[
+        str | None,
+        typer.Option(
+            metavar="1|2|3|mixed",
+            help="For layers: atomic-resolution STEM cross-sections of SrTiO3, Ge, Si, LaFeO3, "
+            "LaMnO3, WO3, Pt and carbon, of a difficulty class or of the three by turns.",
             show_default=False,
         ),
     ] = None,
@@ -71,7 +81,7 @@ def simulate(
     from nital.simulate.dataset import SetOptions
 
     try:
-        _write(out, SetOptions(target.value, count, size, seed, scale, phases))
+        _write(out, SetOptions(target.value, count, size, seed, scale, phases, stem))
     except NitalError as error:
         typer.secho(f"error: {error}", fg="red", err=True)
         raise typer.Exit(BAD_USAGE if isinstance(error, UsageError) else FAILED) from error

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nital.cli.options import Out
+from nital.cli.train_crops import CROPS_EPILOG, crops
+from nital.cli.train_texture import TEXTURE_EPILOG, texture
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from nital.training.loop import TrainingOptions
 
-__all__ = ["train_app", "train_compact_command"]
+__all__ = ["check_installed", "train_app", "train_compact_command"]
 
 ALL_DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 NEEDED = ("torch", "safetensors", "onnx", "onnxscript", "matplotlib")
@@ -24,6 +26,10 @@ train_app = typer.Typer(
     no_args_is_help=True,
     help="Train Nital's own networks; needs the extra nital[train].",
 )
+
+
+train_app.command("texture", epilog=TEXTURE_EPILOG)(texture)
+train_app.command("crops", epilog=CROPS_EPILOG)(crops)
 
 
 @train_app.command(
@@ -104,7 +110,7 @@ def train_compact_command(
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        _check_installed()
+        check_installed()
         from nital.training.loop import TrainingOptions
 
         options = TrainingOptions(**settings, bf16=bool(bf16))
@@ -128,7 +134,8 @@ def train_compact_command(
     return ALL_DONE
 
 
-def _check_installed() -> None:
+def check_installed() -> None:
+    """Raise :class:`MissingExtraError` unless the extra ``nital[train]`` is there."""
     from nital.errors import MissingExtraError
 
     missing = [name for name in NEEDED if find_spec(name) is None]

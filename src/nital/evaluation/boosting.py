@@ -77,9 +77,7 @@ def grid_masks(
         logits = _over_image(decoded.logits[:, 0], decoded.windows[:, 0], view.shape)
         window = np.tile(np.array([0, 0, *image.shape], np.float32), (len(prompts), 1))
         found.append(
-            Instances(
-                logits, window, decoded.scores[:, 0], prompts.points[:, 0] / factor, "grid"
-            )
+            Instances(logits, window, decoded.scores[:, 0], prompts.points[:, 0] / factor, "grid")
         )
     masks = Instances.join(found)
     masks = masks.take((masks.scores >= options.lowest_score) & (masks.areas > 0))

@@ -19,6 +19,8 @@ from nital.simulate.layers import simulate_layers
 from nital.simulate.phases import simulate_phases
 from nital.simulate.scene import Scene
 from nital.simulate.specimen import simulate_scene
+from nital.simulate.stem_image import simulate_stem
+from nital.simulate.stem_specimen import MOST_MATERIALS
 
 __all__ = ["SetOptions", "write_dataset"]
 
@@ -30,6 +32,8 @@ TASKS = {
 }
 FOLDERS = ("images", "labels", "objects", "phases")
 MOST_PHASES = {"phases": 4, "layers": 8}
+TWIN = ["material 2"]  # in class 3, but for a dopant the same as material 1
+STEM_CLASSES = ("1", "2", "3", "mixed")
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ class SetOptions:
     phases
         Number of phases (matrix included, 2...4) or of layer materials (2...8), the same in all
         micrographs; 2 phases or 3 materials when ``None``. Other targets have none to choose.
+    stem
+        Layers only: atomic-resolution STEM cross-sections of difficulty class ``"1"``, ``"2"`` or
+        ``"3"``, or ``"mixed"`` for the three by turns, with 2...5 materials.
 
     Raises
     ------
@@ -64,6 +71,7 @@ class SetOptions:
     seed: int = 0
     scale: float | None = None
     phases: int | None = None
+    stem: str | None = None
 
     def __post_init__(self) -> None:
         if self.target not in TASKS:
@@ -74,7 +82,12 @@ class SetOptions:
             raise UsageError(
                 "the scale must be 3 pixels at least, and layers have none; leave it out"
             )
-        most = MOST_PHASES.get(self.target, 0)
+        if self.stem is not None and (self.target != "layers" or self.stem not in STEM_CLASSES):
+            raise UsageError(
+                f"STEM cross-sections are layers of class {', '.join(STEM_CLASSES)}, not "
+                f"{self.target} of class {self.stem!r}"
+            )
+        most = MOST_PHASES.get(self.target, 0) if self.stem is None else MOST_MATERIALS
         if self.phases is not None and not 2 <= self.phases <= most:
             allowed = f"must lie between 2 and {most}" if most else "does not apply"
             raise UsageError(f"for {self.target} the number of phases {allowed}")
@@ -83,6 +96,12 @@ class SetOptions:
     def task(self) -> str:
         """How ``nital bench`` scores the set."""
         return TASKS[self.target]
+
+    def difficulty(self, index: int) -> int | None:
+        """Difficulty class of one micrograph, of STEM cross-sections."""
+        if self.stem is None:
+            return None
+        return 1 + index % 3 if self.stem == "mixed" else int(self.stem)
 
     @property
     def classes(self) -> dict[int, str]:
@@ -93,7 +112,7 @@ class SetOptions:
             return {1: "matrix"} | {n: f"phase {n}" for n in range(2, (self.phases or 2) + 1)}
         if self.target == "layers":
             materials = {n: f"material {n}" for n in range(1, (self.phases or 3) + 1)}
-            return {0: "vacuum and pores"} | materials
+            return {0: "gaps, not labelled" if self.stem else "vacuum and pores"} | materials
         return {}
 
 
@@ -141,9 +160,13 @@ def _write_one(out: Path, options: SetOptions, index: int) -> None:
     from PIL import Image
 
     rng = np.random.default_rng([options.seed, index])
-    scene = _scene(rng, options)
-    image = image_scene(rng, scene, ImagingOptions(annotations=False))
-    stem = f"{options.target}_{index:04d}"
+    difficulty = options.difficulty(index)
+    if difficulty is None:
+        scene = _scene(rng, options)
+        image = image_scene(rng, scene, ImagingOptions(annotations=False))
+    else:
+        scene, image = _stem_scene(rng, options, difficulty)
+    stem = _name(options, index)
     phases = scene.phases - 1 if options.target == "layers" else scene.phases
     atomic_write(out / "images" / f"{stem}.png", lambda path: Image.fromarray(image).save(path))
     files: dict[str, NDArray[Any]] = {
@@ -153,6 +176,23 @@ def _write_one(out: Path, options: SetOptions, index: int) -> None:
     }
     for folder, values in files.items():
         write_label_tiff(out / folder / f"{stem}.tif", values, None)
+
+
+def _name(options: SetOptions, index: int) -> str:
+    return f"{options.target}_{index:04d}"
+
+
+def _stem_scene(
+    rng: np.random.Generator, options: SetOptions, difficulty: int
+) -> tuple[Scene, NDArray[np.uint8]]:
+    """An atomic-resolution cross-section and its image; phase 1 is unfilled gaps."""
+    shape = (options.size, options.size)
+    shown = simulate_stem(
+        rng, shape, difficulty=difficulty, materials=options.phases or 3, vacuum=False
+    )
+    flat = np.zeros(shape, dtype=np.float32)
+    phases = shown.scene.phases
+    return Scene("layers", phases.astype(np.int32), phases + np.uint8(1), flat, flat), shown.image
 
 
 def _scene(rng: np.random.Generator, options: SetOptions) -> Scene:
@@ -186,8 +226,10 @@ def _settings(options: SetOptions) -> str:
         f"nital simulate --target {options.target} --count {options.count} --size {options.size} "
         f"--seed {options.seed}{scale}{phases}"
     )
-    facts = {
-        "name": f"Simulated {options.target}",
+    if options.stem is not None:
+        command += f" --stem {options.stem}"
+    facts: dict[str, Any] = {
+        "name": f"Simulated {options.target}" + (", STEM" if options.stem else ""),
         "task": options.task,
         "modality": "simulated",
         "licence": "none needed: no image of a real specimen is behind it",
@@ -195,6 +237,11 @@ def _settings(options: SetOptions) -> str:
         "notes": f"Made by Nital {nital.__version__}: {command}",
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in facts.items()]
+    if options.stem is not None:
+        if options.stem == "3":
+            lines.append(f"hard = {json.dumps(TWIN)}")
+        lines += ["", "[difficulty]"]
+        lines += [f"{_name(options, k)} = {options.difficulty(k)}" for k in range(options.count)]
     if options.classes:
         lines += ["", "[classes]"]
         lines += [f"{value} = {json.dumps(name)}" for value, name in options.classes.items()]

@@ -83,13 +83,16 @@ def simulate_stem(
     difficulty: int = 1,
     materials: int | tuple[str, ...] | None = None,
     pixel: float | None = None,
+    vacuum: bool | None = None,
 ) -> StemMicrograph:
     """Simulate one cross-section; the same seed and arguments give the same pixels.
 
     The arguments are those of :func:`nital.simulate.stem_specimen.draw_stem_scene`.
     """
     rng = np.random.default_rng(seed)
-    scene = draw_stem_scene(rng, shape, difficulty=difficulty, materials=materials, pixel=pixel)
+    scene = draw_stem_scene(
+        rng, shape, difficulty=difficulty, materials=materials, pixel=pixel, vacuum=vacuum
+    )
     return image_stem(rng, scene, draw_optics(rng, difficulty))
 
 

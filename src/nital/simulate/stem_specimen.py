@@ -75,6 +75,7 @@ def draw_stem_scene(
     difficulty: int = 1,
     materials: int | tuple[str, ...] | None = None,
     pixel: float | None = None,
+    vacuum: bool | None = None,
 ) -> StemScene:
     """Draw a cross-section.
 
@@ -90,6 +91,8 @@ def draw_stem_scene(
         How many (2...5), or their names from the substrate up; drawn when ``None``.
     pixel
         Angstrom, 0.05...4; drawn when ``None``.
+    vacuum
+        Whether vacuum lies above the layers; in a third of images when ``None``.
 
     Raises
     ------
@@ -105,8 +108,10 @@ def draw_stem_scene(
         names = _names(rng, difficulty, materials or int(rng.integers(2, 5)))
     height = _height(rng, shape, difficulty)
     phases = np.zeros(shape, dtype=np.uint8)
-    lower = np.full(shape[1], -10.0, dtype=np.float32)
-    for number, (top, gap) in enumerate(_tops(rng, difficulty, names), start=1):
+    lower: NDArray[np.floating] = np.full(shape[1], -10.0)
+    empty = rng.random() < 0.3 if vacuum is None else vacuum
+    tops = _tops(rng, difficulty, names, float(rng.uniform(0.05, 0.2)) if empty else 0.0)
+    for number, (top, gap) in enumerate(tops, start=1):
         rough = _roughness(rng, shape[1], difficulty, pixel, 0.025 * shape[0]) / shape[0]
         upper = np.maximum(top + rough, lower)
         phases[(height >= lower) & (height < upper)] = number
@@ -191,11 +196,10 @@ def _roughness(
 
 
 def _tops(
-    rng: np.random.Generator, difficulty: int, names: tuple[str, ...]
+    rng: np.random.Generator, difficulty: int, names: tuple[str, ...], vacuum: float
 ) -> list[tuple[float, float]]:
     """Height, 0...1, up to which each material reaches, and of the unfilled gap above it."""
     least = {1: 0.18, 2: 0.09, 3: 0.06}[difficulty]
-    vacuum = float(rng.uniform(0.05, 0.2)) if rng.random() < 0.3 else 0.0
     shares = least + rng.dirichlet(np.full(len(names), 1.5)) * (1 - vacuum - least * len(names))
     tops = np.cumsum(shares)
     tops[-1] = 1 - vacuum if vacuum else 2.0

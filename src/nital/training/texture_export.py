@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nital.errors import ModelError
-from nital.training.export import to_onnx, write_whole
+from nital.training.graph import to_onnx, write_whole
 from nital.training.texture_loop import EMBEDDING, ContrastiveNetwork
 from nital.training.texture_network import TextureNetwork, make_crop_network
 

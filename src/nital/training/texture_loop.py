@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from nital.errors import ModelError, UsageError
 from nital.training.loop import save_network
-from nital.training.texture_network import FENet, ResNet18, TextureNetwork, make_crop_network
+from nital.training.texture_network import FENet, ResNet18, make_crop_network
 from nital.training.texture_samples import (
     REAL_TEXTURES,
     CropGroup,
@@ -164,7 +164,7 @@ def train_texture(
         right.append(accuracy)
         if step % LOG_EVERY == 0 or step == options.steps:
             means = {
-                "loss": float(np.mean(losses)),
+                "total": float(np.mean(losses)),
                 "accuracy": float(np.mean(right)),
                 "threshold": float(model.threshold.detach()),
                 "seconds_per_step": (time.monotonic() - began) / len(losses),
@@ -181,7 +181,7 @@ def train_texture(
 def _step(
     model: ContrastiveNetwork, optimizer: torch.optim.Optimizer, groups: list[CropGroup]
 ) -> tuple[float, float]:
-    """One optimiser step; the loss, and how often the nearest other crop is of the same material."""
+    """One optimiser step; the loss, and how often a crop's nearest is of the same material."""
     embedded = model(torch.from_numpy(np.concatenate([g.crops for g in groups])))
     parts = torch.split(embedded, [len(g.crops) for g in groups])
     losses, right = [], []
@@ -192,7 +192,7 @@ def _step(
         right.append(float((materials[distance.argmin(1)] == materials).float().mean()))
     loss = torch.stack(losses).mean()
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     nn.utils.clip_grad_norm_(model.parameters(), 3.0)
     optimizer.step()
     return float(loss.detach()), float(np.mean(right))

@@ -1,8 +1,8 @@
 """Networks that describe the texture of a crop.
 
 The one that ships: a small convolutional network whose feature maps are pooled to their mean and
-the logarithm of their standard deviation over the crop, then a head of two layers. As pooling is all
-that knows the crop, the maps of a whole image are made once and pooled wherever a crop lies.
+the logarithm of their standard deviation over the crop, then a head of two layers. As pooling is
+all that knows the crop, the maps of a whole image are made once and pooled wherever a crop lies.
 
 For comparison: ResNet-18 (He et al., CVPR 2016) and FENet (Xu et al., NeurIPS 2021), which pools
 feature maps to their mean and to fractal dimensions: of the local power law of each map, split
@@ -11,6 +11,7 @@ softly into levels, how fast the area of each level shrinks with the size of box
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -18,7 +19,15 @@ from torch import Tensor, nn
 
 from nital.errors import UsageError
 
-__all__ = ["NETWORKS", "FENet", "FractalEncoder", "ResNet18", "TextureConfig", "TextureNetwork", "make_crop_network"]
+__all__ = [
+    "NETWORKS",
+    "FENet",
+    "FractalEncoder",
+    "ResNet18",
+    "TextureConfig",
+    "TextureNetwork",
+    "make_crop_network",
+]
 
 NETWORKS = ("compact", "resnet18", "fenet")
 
@@ -46,7 +55,8 @@ class _Block(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x)
+        out: Tensor = x + self.layers(x)
+        return out
 
 
 class TextureNetwork(nn.Module):
@@ -123,8 +133,11 @@ class ResNet18(nn.Module):
         super().__init__()
         widths = [width, width, 2 * width, 4 * width, 8 * width]
         stages: list[nn.Module] = []
-        for number, (before, after) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
-            stages += [_Residual(before, after, 1 if number == 0 else 2), _Residual(after, after, 1)]
+        for number, (before, after) in enumerate(itertools.pairwise(widths)):
+            stages += [
+                _Residual(before, after, 1 if number == 0 else 2),
+                _Residual(after, after, 1),
+            ]
         self.backbone = nn.Sequential(
             nn.Conv2d(1, width, 7, stride=2, padding=3, bias=False),
             nn.BatchNorm2d(width),

@@ -19,12 +19,18 @@ from nital.simulate import image_scene, simulate_scene
 from nital.simulate.stem_image import simulate_stem
 from nital.simulate.texture import draw_texture
 
-__all__ = ["REAL_TEXTURES", "CropGroup", "TextureOptions", "TextureStream", "load_patches_from"]
+__all__ = [
+    "REAL_TEXTURES",
+    "CropGroup",
+    "TextureOptions",
+    "TextureStream",
+    "crop_corners",
+    "load_patches_from",
+]
 
 REAL_TEXTURES = ("pnnl_stem", "nasa_ebc3", "rock_grains", "emps_train")
 """Sets whose licence allows training; none of their labels is used here."""
 Field = NDArray[np.float32]
-TRIES = 60
 KINDS = ("stem", "specimen", "texture", "real")
 
 
@@ -115,7 +121,7 @@ class TextureStream:
             return None
         crops, numbers = [], []
         for number in np.unique(materials[materials > 0]):
-            corners = _corners(rng, materials == number, side, margin, self.options.crops)
+            corners = crop_corners(rng, materials == number, side, margin, self.options.crops)
             for top, left in corners:
                 crops.append(image[top : top + whole, left : left + whole])
                 numbers.append(int(number))
@@ -172,9 +178,7 @@ def _real_panel(rng: np.random.Generator, image: NDArray[np.uint8], side: int = 
     return np.asarray((patch - patch.mean()) / spread + rng.normal(0, 0.5), dtype=np.float32)
 
 
-def _zoomed(
-    rng: np.random.Generator, source: _Source
-) -> tuple[Field, NDArray[np.uint8]]:
+def _zoomed(rng: np.random.Generator, source: _Source) -> tuple[Field, NDArray[np.uint8]]:
     """The source enlarged or reduced a little, half of the times."""
     if rng.random() < 0.5:
         return source.image, source.materials
@@ -216,7 +220,7 @@ def _varied(rng: np.random.Generator, image: Field, materials: NDArray[np.uint8]
     return np.asarray((image - image.mean()) / max(float(image.std()), 1e-3), dtype=np.float32)
 
 
-def _corners(
+def crop_corners(
     rng: np.random.Generator, mask: NDArray[np.bool_], side: int, margin: int, count: int
 ) -> list[tuple[int, int]]:
     """Corners of up to ``count`` crops, context included, of which 90 % lie in a mask."""
@@ -225,7 +229,9 @@ def _corners(
         return []
     total = np.pad(mask.astype(np.int32).cumsum(0).cumsum(1), ((1, 0), (1, 0)))
     inner = total[margin : total.shape[0] - margin, margin : total.shape[1] - margin]
-    share = inner[side:, side:] - inner[:-side, side:] - inner[side:, :-side] + inner[:-side, :-side]
+    share = (
+        inner[side:, side:] - inner[:-side, side:] - inner[side:, :-side] + inner[:-side, :-side]
+    )
     places = np.flatnonzero(share >= 0.9 * side**2)
     if len(places) < count:
         return []

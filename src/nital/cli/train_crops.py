@@ -1,0 +1,115 @@
+"""``nital train crops``: a classifier of crops of named materials, from simulated images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nital.cli.options import Out
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = ["CROPS_EPILOG", "crops", "train_crops_command"]
+
+ALL_DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
+CROPS_EPILOG = (
+    "Examples: nital train crops --materials SrTiO3,Ge --out runs/crops · "
+    "nital train crops --materials SrTiO3,Ge,Pt/C --network resnet18 --out runs/resnet"
+)
+
+
+def crops(
+    out: Out,
+    materials: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,NAME...",
+            help="What to tell apart, of SrTiO3, La:SrTiO3, Nb:SrTiO3, Ge, Si, LaFeO3, "
+            "La0.8Sr0.2FeO3, LaMnO3, WO3, Pt, C, Pt/C; all of them when left out.",
+            show_default=False,
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, metavar="N", help="Optimiser steps.")] = 800,
+    batch: Annotated[int, typer.Option(min=2, metavar="N", help="Crops a step.")] = 48,
+    side: Annotated[
+        int, typer.Option(min=16, max=256, metavar="PIXELS", help="Side of a crop.")
+    ] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Decides weights and crops.")] = 0,
+    network: Annotated[
+        str, typer.Option(metavar="compact|resnet18|fenet", help="From a random start.")
+    ] = "compact",
+) -> None:
+    """Train a classifier of crops on simulated STEM images of named materials.
+
+    Goes on where DIR holds a checkpoint. At the end DIR/model holds crops.onnx and crops.json for
+    nital segment --crop-classifier.
+    """
+    raise typer.Exit(train_crops_command(out, materials, steps, batch, side, seed, network))
+
+
+def train_crops_command(
+    out: Path, materials: str | None, steps: int, batch: int, side: int, seed: int, network: str
+) -> int:
+    """Train and export; return the exit status."""
+    from rich.console import Console
+
+    from nital.cli.train import check_installed
+    from nital.errors import NitalError, UsageError
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    try:
+        check_installed()
+        _train(console, out, materials, steps, batch, side, seed, network)
+    except NitalError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return BAD_USAGE if isinstance(error, UsageError) else SOME_FAILED
+    except OSError as error:
+        console.print(
+            f"error: {error.filename or out} cannot be used ({error.strerror or error}); "
+            "choose another --out or make room",
+            style="red",
+            markup=False,
+        )
+        return SOME_FAILED
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from the last checkpoint")
+        return INTERRUPTED
+    return ALL_DONE
+
+
+def _train(
+    console: Console,
+    out: Path,
+    materials: str | None,
+    steps: int,
+    batch: int,
+    side: int,
+    seed: int,
+    network: str,
+) -> None:
+    from nital.simulate.stem_crystals import MATERIALS
+    from nital.training.crop_classifier import CropTraining, export_crops, train_crops
+    from nital.training.curve import plot_curve
+
+    names = (
+        tuple(name.strip() for name in (materials or "").split(",") if name.strip()) or MATERIALS
+    )
+    options = CropTraining(names, network, steps, batch, side, seed)
+
+    def show(step: int, total: int, means: dict[str, float]) -> None:
+        left = (total - step) * means["seconds_per_step"] / 60
+        console.print(
+            f"step {step} of {total}: loss {means['total']:.3f}, new crops named rightly "
+            f"{100 * means['accuracy']:.0f} %, about {left:.0f} min left"
+        )
+
+    trained = train_crops(out, options, show)
+    plot_curve(out / "log.csv", out / "curve.png")
+    difference = export_crops(trained, out / "model", options)
+    console.print(
+        f"exported to {out / 'model'}; ONNX differs from torch by {difference:.1g} at most",
+        markup=False,
+    )
