@@ -47,3 +47,14 @@ def test_join_and_take_keep_rows_together(random_discs):
     chosen = both.take(both.scores > 0.4)
     assert np.array_equal(chosen.scores, both.scores[both.scores > 0.4])
     assert chosen.origin == "test"
+
+
+def test_masks_of_any_source_keep_their_area_and_box():
+    rows, cols = np.indices((80, 100))
+    disc = np.hypot(rows - 40, cols - 30) < 20
+    bar = (rows > 70) & (cols > 90)
+    masks = Instances.from_masks([disc, bar, np.zeros_like(disc)], np.array([0.9, 0.8, 0.7]))
+    assert masks.areas[:2] == pytest.approx([disc.sum(), bar.sum()], rel=0.05)
+    assert masks.areas[2] == 0
+    assert masks.boxes[0] == pytest.approx([21, 11, 60, 50], abs=1.5)
+    assert len(Instances.from_masks([], np.zeros(0))) == 0

@@ -43,7 +43,7 @@ SPREAD_FLOOR = 1e-3  # added to the variance before the logarithm, as in trainin
 NATURAL_PERIOD = 12.0  # pixels
 FACTORS = (0.25, 2.0)
 PERIODS = (3.0, 96.0)
-CLEAR_PEAK = 12.0  # power of a period over the median of its frequency ring
+CLEAR_PEAK = 25.0  # power of a period over the median of its frequency ring
 PERIOD_SIDE = 512
 CHUNK = 1 << 15
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,38 @@ class Instances:
             np.zeros((0, 4), np.float32),
             np.zeros(0, np.float32),
             np.zeros((0, 2), np.float32),
+        )
+
+    @classmethod
+    def from_masks(
+        cls,
+        masks: Iterable[NDArray[np.bool_]],
+        scores: NDArray[np.floating],
+        grid: int = 64,
+        origin: str = "masks",
+    ) -> Instances:
+        """Candidates from (H, W) masks of any source, each on a window half as large again.
+
+        A cell is inside where most of it is; an empty mask gives an empty candidate.
+        """
+        logits, windows, points = [], [], []
+        for mask in masks:
+            places = np.argwhere(mask)
+            low, high = (
+                (places.min(0), places.max(0) + 1) if len(places) else (np.zeros(2), np.ones(2))
+            )
+            middle, half = (low + high) / 2, 0.75 * (high - low) + 0.5
+            window = np.concatenate([middle - half, middle + half])
+            logits.append(_shares(mask, window, grid) * 16 - 8)
+            windows.append(window)
+            points.append(middle)
+        count = len(windows)
+        return cls(
+            np.asarray(logits, dtype=np.float16).reshape(count, grid, grid),
+            np.asarray(windows, dtype=np.float32).reshape(count, 4),
+            np.asarray(scores, dtype=np.float32).reshape(count),
+            np.asarray(points, dtype=np.float32).reshape(count, 2),
+            origin,
         )
 
     @classmethod
@@ -99,3 +132,16 @@ class Instances:
     def boxes_of(self, index: int) -> NDArray[np.float32]:
         """(4,) box of one mask in image pixels."""
         return np.asarray(self.take(np.array([index])).boxes[0], dtype=np.float32)
+
+
+def _shares(
+    mask: NDArray[np.bool_], window: NDArray[np.floating], grid: int
+) -> NDArray[np.float32]:
+    """(grid, grid) share of each cell of a window that a mask covers."""
+    weights = []
+    for axis in (0, 1):
+        edges = window[axis] + np.arange(grid + 1) / grid * (window[axis + 2] - window[axis])
+        starts = np.arange(mask.shape[axis])
+        covered = np.minimum(edges[1:, None], starts + 1) - np.maximum(edges[:-1, None], starts)
+        weights.append(np.clip(covered, 0, None).astype(np.float32) / (edges[1] - edges[0]))
+    return np.asarray(weights[0] @ mask.astype(np.float32) @ weights[1].T, dtype=np.float32)

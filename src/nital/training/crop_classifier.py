@@ -197,7 +197,8 @@ def train_crops(
             losses, right, began = [], [], time.monotonic()
         if step % options.checkpoint_every == 0 or step == options.steps:
             _save(folder, step, network, optimizer)
-    return network.eval()
+    trained: nn.Module = network.eval()
+    return trained
 
 
 def _resume(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> int:
