@@ -17,6 +17,7 @@ from nital.boost.texture import (
     texture_features,
 )
 from nital.errors import ModelError
+from nital.simulate import random_field
 
 
 def lattice(shape, period):
@@ -37,9 +38,8 @@ def test_the_period_of_a_lattice_is_found(period):
 
 
 def test_noise_and_small_images_have_no_period():
-    rng = np.random.default_rng(0)
     assert dominant_period(noisy(np.zeros((200, 200)), 1.0)) is None
-    blobs = rng.standard_normal((20, 20)).repeat(10, 0).repeat(10, 1)
+    blobs = random_field(np.random.default_rng(0), (200, 200), 6.0)
     assert natural_factor(noisy(blobs)) == 1.0
     assert dominant_period(np.ones((8, 8), np.float32)) is None
 

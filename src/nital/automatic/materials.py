@@ -13,9 +13,9 @@ from scipy.optimize import linear_sum_assignment
 
 from nital.automatic.resample import rescale, resize_map
 from nital.automatic.scale import ScaleChoice
+from nital.automatic.texture import find_texture
 from nital.boost.phases import PhaseModel, assign_phases, find_phases
 from nital.boost.spread import spread_within_boundaries
-from nital.boost.texture import natural_factor, texture_features
 from nital.models.compact import CompactModel
 from nital.models.dense_maps import DenseMaps, predict_dense
 from nital.prompts import regular_grid
@@ -24,9 +24,6 @@ __all__ = ["Materials", "find_materials", "smooth_regions"]
 
 N_SAMPLES = 6000
 SCALES = (0.7, 1.0, 0.5)  # of the natural scale; the first decides the number of phases
-TEXTURED = ("layers",)  # targets whose regions are wide enough to have a texture
-TEXTURE_WEIGHT = 0.5  # of the texture beside the embedding, in units of calibrated distances
-TEXTURE_SIDE = 60.0  # pixels, at the texture's natural period, over which it is taken
 FOREGROUND_WEIGHT = 1.5  # of the foreground map beside the embedding, in units of its length
 SMALLEST_SIDE = 48
 SMALLEST_WIDTH = 9.0
@@ -74,7 +71,7 @@ def find_materials(
     facts: dict[str, Any] = {}
     scale = choice.scale
     factors = [f for f in SCALES if _is_useful(f, choice, shape)]
-    texture = texture_evidence(model, image) if target in TEXTURED else None
+    texture = find_texture(image, target, number)
     for index, factor in enumerate(factors):
 
         def part(share: float, done: int = index) -> None:
@@ -85,8 +82,8 @@ def find_materials(
             model, rescale(image, scale * factor), target, embedding=True, progress=part
         )
         features = _features(model, maps)
-        if texture is not None:
-            features = np.concatenate([features, _resized(texture, maps.boundary.shape)])
+        if texture.weight > 0:
+            features = np.concatenate([features, texture.beside(model, maps.boundary.shape)])
         clusters = _cluster(model, maps, features, number)
         likely = _probabilities(features, clusters)
         if boost:
@@ -100,7 +97,8 @@ def find_materials(
                 "number": number,
                 "separation": round(min(clusters.separation, 1e6), 4),
                 "number_curve": [[n, round(v, 6)] for n, v in clusters.curve],
-                "texture": texture is not None,
+                "texture_weight": texture.weight,
+                "texture_separation": round(min(texture.separation, 1e6), 4),
             }
         elif len(enlarged) == len(total):
             total += enlarged[_matching(total, enlarged)]
@@ -127,18 +125,6 @@ def _features(model: CompactModel, maps: DenseMaps) -> NDArray[np.float16]:
     length = float(model.description["phase_scale"]) ** 0.5
     weighted = maps.foreground[None] * np.float16(FOREGROUND_WEIGHT)
     return np.concatenate([maps.embedding * np.float16(length), weighted])
-
-
-def texture_evidence(model: CompactModel, image: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(E, h, w) texture of a standardised image at its natural period, in the units of features."""
-    factor = natural_factor(image)
-    length = TEXTURE_WEIGHT * float(model.description["phase_threshold"]) ** 0.5
-    return np.float32(length) * texture_features(rescale(image, factor), side=TEXTURE_SIDE)
-
-
-def _resized(maps: NDArray[np.float32], shape: tuple[int, ...]) -> NDArray[np.float16]:
-    size = (shape[0], shape[1])
-    return np.stack([resize_map(layer, size) for layer in maps]).astype(np.float16)
 
 
 def _cluster(

@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Jobs", "Out", "Overwrite", "PixelSizeText", "Resume", "SegmentTarget", "Target"]
+__all__ = [
+    "CropClassifierFolder",
+    "Jobs",
+    "MaterialNames",
+    "Out",
+    "Overwrite",
+    "PixelSizeText",
+    "Resume",
+    "SegmentTarget",
+    "Target",
+]
 
 
 class Target(StrEnum):
@@ -65,4 +75,27 @@ Resume = Annotated[
 Overwrite = Annotated[
     bool,
     typer.Option("--overwrite", help="Redo the images even where DIR holds their results."),
+]
+
+MaterialNames = Annotated[
+    str | None,
+    typer.Option(
+        "--materials",
+        metavar="NAME,NAME...",
+        help="Materials of the layers of an atomic-resolution STEM image, such as "
+        "SrTiO3,Ge,Pt/C: each layer is named by a classifier of its crops.",
+        show_default=False,
+    ),
+]
+
+CropClassifierFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--crop-classifier",
+        exists=True,
+        file_okay=False,
+        metavar="FOLDER",
+        help="Classifier for --materials, of nital train crops; else the one that ships.",
+        show_default=False,
+    ),
 ]

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nital.cli.options import Jobs, Out, Overwrite, PixelSizeText, Resume, SegmentTarget
+from nital.cli.options import (
+    CropClassifierFolder,
+    Jobs,
+    MaterialNames,
+    Out,
+    Overwrite,
+    PixelSizeText,
+    Resume,
+    SegmentTarget,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from nital.run import SegmentJob
     from nital.segmentation import SegmentOptions
 
@@ -57,25 +67,8 @@ def segment_images(
             "comparison, adaptive, canny, otsu, watershed, watershed-gradient.",
         ),
     ] = "compact",
-    materials: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,NAME...",
-            help="Materials of the layers of an atomic-resolution STEM image, such as "
-            "SrTiO3,Ge,Pt/C: each layer is named by a classifier of its crops.",
-            show_default=False,
-        ),
-    ] = None,
-    crop_classifier: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            metavar="FOLDER",
-            help="Classifier for --materials, of nital train crops; else the one that ships.",
-            show_default=False,
-        ),
-    ] = None,
+    materials: MaterialNames = None,
+    crop_classifier: CropClassifierFolder = None,
     pixel_size: PixelSizeText = None,
     no_boost: Annotated[
         bool,
@@ -95,11 +88,9 @@ def segment_images(
         from nital.io import parse_pixel_size
         from nital.report.page import picture_side
         from nital.run import SegmentJob
-        from nital.segmentation import SegmentOptions
 
-        names = tuple(n.strip() for n in (materials or "").split(",") if n.strip())
-        folder = None if crop_classifier is None else str(crop_classifier)
-        options = SegmentOptions(target.value, phases, model, not no_boost, names, folder)
+        named = (materials, crop_classifier)
+        options = _options(target.value, phases, model, not no_boost, *named)
         return SegmentJob(
             out=out,
             options=options,
@@ -112,6 +103,22 @@ def segment_images(
     from nital.cli.running import run_and_show
 
     raise typer.Exit(run_and_show(images, out, make_job, jobs, resume, overwrite))
+
+
+def _options(
+    target: str,
+    phases: int | None,
+    model: str,
+    boost: bool,
+    materials: str | None,
+    folder: Path | None,
+) -> SegmentOptions:
+    """What was typed as options of a segmentation."""
+    from nital.segmentation import SegmentOptions
+
+    names = tuple(name.strip() for name in (materials or "").split(",") if name.strip())
+    recorded = None if folder is None else str(folder)
+    return SegmentOptions(target, phases, model, boost, names, recorded)
 
 
 def _check_model(options: SegmentOptions) -> str | None:

@@ -38,8 +38,8 @@ class GridOptions:
     """
 
     points: int = 16
-    lowest_score: float = 0.7
-    stability: float = 0.75
+    lowest_score: float = 0.5
+    stability: float = 0.6
     duplicates: float = 0.7
 
 
@@ -97,17 +97,22 @@ def _over_image(
     logits: Field, windows: Field, shape: tuple[int, ...], outside: float = -8.0
 ) -> NDArray[np.float16]:
     """(N, GRID, GRID) logits over the whole image from those of windows, interpolated."""
-    from scipy import ndimage
-
     result = np.full((len(logits), GRID, GRID), outside, dtype=np.float16)
     for index, (values, window) in enumerate(zip(logits, windows, strict=True)):
-        places = []
+        weights, where = [], []
         for axis in (0, 1):
             centres = (np.arange(GRID) + 0.5) * shape[axis] / GRID
-            low, high = window[axis], window[axis + 2]
-            places.append((centres - low) / (high - low) * values.shape[axis] - 0.5)
-        grid = np.meshgrid(*places, indexing="ij")
-        result[index] = ndimage.map_coordinates(values, grid, order=1, cval=outside)
+            low, high, cells = window[axis], window[axis + 2], values.shape[axis]
+            inside = np.flatnonzero((centres >= low) & (centres < high))
+            place = (centres[inside] - low) / (high - low) * cells - 0.5
+            place = place.clip(0, cells - 1)
+            base = np.minimum(place.astype(int), cells - 2)
+            weight = np.zeros((len(inside), cells), dtype=np.float32)
+            weight[np.arange(len(inside)), base] = 1 - (place - base)
+            weight[np.arange(len(inside)), base + 1] = place - base
+            weights.append(weight)
+            where.append(inside)
+        result[index][np.ix_(*where)] = weights[0] @ values @ weights[1].T
     return result
 
 

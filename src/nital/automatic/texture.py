@@ -1,0 +1,74 @@
+"""Texture beside the phase embedding, where regions of an image differ by it.
+
+The texture of a place is that of the square of :data:`SIDE` pixels around it, so it says something
+of wide regions only. Whether there are such regions is seen from the texture alone: clustered into
+as many phases as are asked for, the nearest two centres lie close together in an image of fine
+structure, whose texture is everywhere the same, and far apart where regions have their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nital.automatic.resample import rescale, resize_map
+from nital.boost.phases import find_phases
+from nital.boost.texture import natural_factor, texture_features
+from nital.models.compact import CompactModel
+
+__all__ = ["Texture", "find_texture"]
+
+SIDE = 60.0  # pixels, at the texture's natural period
+CLEAR = 0.5  # separation, in units of the calibrated distance, from which regions have a texture
+CLEAR_OF_TWO = 0.8  # the same of two, whose centres lie further apart by chance
+FEWEST = {"phases": 3}  # phases from which texture counts: two are matrix and precipitates mostly
+CLEAR_WEIGHT = 2.0  # of such a texture beside the embedding, both in calibrated units
+FAINT_WEIGHT = {"layers": 0.5}  # of any other texture, by target; 0 where not named
+SAMPLES = 1500
+ASSUMED = 2  # phases to look for when their number is not given
+
+
+@dataclass(frozen=True)
+class Texture:
+    """Texture of an image and what it is worth.
+
+    ``maps`` (E, h, w) in units of the calibrated distance; ``weight`` of them beside the phase
+    embedding; ``separation`` squared distance of the two nearest centres when clustered alone.
+    """
+
+    maps: NDArray[np.float32]
+    weight: float
+    separation: float
+
+    def beside(self, model: CompactModel, shape: tuple[int, ...]) -> NDArray[np.float16]:
+        """(E, a, b) features to join to those of a compact model, at the size of its maps."""
+        scale = self.weight * float(model.description["phase_threshold"]) ** 0.5
+        size = (shape[0], shape[1])
+        resized = np.stack([resize_map(layer, size) for layer in self.maps])
+        return np.asarray(np.float32(scale) * resized, dtype=np.float16)
+
+
+def find_texture(image: NDArray[np.float32], target: str, number: int | None) -> Texture:
+    """Describe the texture of a standardised (H, W) image and decide what it is worth.
+
+    Parameters
+    ----------
+    image
+        (H, W) float32 of zero mean and unit variance.
+    target
+        ``"phases"`` or ``"layers"``.
+    number
+        Phases to find, ``None`` when it is to be estimated.
+    """
+    if (number or ASSUMED) < FEWEST.get(target, 2):
+        return Texture(np.zeros((0, 1, 1), np.float32), 0.0, 0.0)
+    maps = texture_features(rescale(image, natural_factor(image)), side=SIDE)
+    flat = maps.reshape(len(maps), -1).T
+    samples = np.ascontiguousarray(flat[:: max(1, len(flat) // SAMPLES)])
+    weights = np.ones(len(samples), dtype=np.float32)
+    found = find_phases(samples, weights, scale=1.0, threshold=1.0, number=number or ASSUMED)
+    clear = found.separation >= (CLEAR if len(found.centres) > 2 else CLEAR_OF_TWO)
+    weight = CLEAR_WEIGHT if clear else FAINT_WEIGHT.get(target, 0.0)
+    return Texture(maps, weight, found.separation)

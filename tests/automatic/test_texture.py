@@ -1,0 +1,62 @@
+"""Texture beside the embedding: what it is worth, and regions that differ by it alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+import nital
+from nital.automatic.texture import CLEAR_WEIGHT, FAINT_WEIGHT, find_texture
+from nital.models.tiles import standardise
+
+
+def lattice(shape, period):
+    rows, cols = np.indices(shape)
+    return np.cos(2 * np.pi * rows / period) + np.cos(2 * np.pi * cols / period)
+
+
+@pytest.fixture(scope="module")
+def regions():
+    """Three wide regions of equal mean grey: a lattice, fine noise, coarse mottling."""
+    rng = np.random.default_rng(0)
+    shape = (288, 256)
+    truth = np.repeat([1, 2, 3], 96)[:, None].repeat(256, axis=1).astype(np.int32)
+    mottled = ndimage.gaussian_filter(rng.standard_normal(shape), 5)
+    kinds = (lattice(shape, 12), rng.standard_normal(shape), mottled / mottled.std())
+    image = 0.2 * rng.standard_normal(shape)
+    for phase, kind in enumerate(kinds, start=1):
+        part = kind / kind.std()
+        image += (truth == phase) * (part - part[truth == phase].mean())
+    return np.clip(128 + 35 * image, 0, 255).astype(np.uint8), truth
+
+
+def test_regions_of_their_own_texture_count_and_fine_structure_does_not(regions):
+    image, _ = regions
+    clear = find_texture(standardise(image), "phases", 3)
+    assert clear.weight == CLEAR_WEIGHT
+    rng = np.random.default_rng(1)
+    fine = ndimage.gaussian_filter(rng.standard_normal((256, 256)), 2) > 0
+    for target in ("phases", "layers"):
+        faint = find_texture(standardise(fine.astype(np.float32)), target, 3)
+        assert faint.separation < clear.separation
+        assert faint.weight == FAINT_WEIGHT.get(target, 0.0)
+
+
+@pytest.mark.parametrize(("target", "number"), [("layers", 1), ("phases", 2), ("phases", None)])
+def test_one_layer_and_two_phases_are_told_without_texture(regions, target, number):
+    assert find_texture(standardise(regions[0]), target, number).weight == 0
+
+
+@pytest.mark.parametrize("target", ["phases", "layers"])
+def test_regions_that_differ_by_texture_alone_are_found(regions, target):
+    image, truth = regions
+    result = nital.segment(nital.Micrograph(image), target, phases=3)
+    assert result.parameters["found"]["texture_weight"] == CLEAR_WEIGHT
+    inner = np.s_[16:-16, 16:-16]
+    shares = []
+    for phase in (1, 2, 3):
+        inside = ndimage.binary_erosion(truth == phase, iterations=12)[inner]
+        shares.append(np.bincount(result.phases[inner][inside]).max() / inside.sum())
+    assert min(shares) > 0.85
+    assert len(np.unique(result.phases[inner])) == 3
