@@ -69,6 +69,7 @@ def find_texture(image: NDArray[np.float32], target: str, number: int | None) ->
     samples = np.ascontiguousarray(flat[:: max(1, len(flat) // SAMPLES)])
     weights = np.ones(len(samples), dtype=np.float32)
     found = find_phases(samples, weights, scale=1.0, threshold=1.0, number=number or ASSUMED)
-    clear = found.separation >= (CLEAR if len(found.centres) > 2 else CLEAR_OF_TWO)
+    bar = CLEAR if len(found.centres) > 2 else CLEAR_OF_TWO
+    clear = number is not None and found.separation >= bar  # more weight would add to the number
     weight = CLEAR_WEIGHT if clear else FAINT_WEIGHT.get(target, 0.0)
     return Texture(maps, weight, found.separation)
