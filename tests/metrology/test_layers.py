@@ -34,7 +34,7 @@ def stack(interfaces, height, degrees=0.0):
 
 def layers(wrap, labels, phases=None, scale=SCALE):
     phases = labels.astype(np.uint8) if phases is None else phases
-    return measure(wrap(labels, phases, scale=scale, target="layers"))
+    return measure(wrap(labels, phases, scale=scale, target="layers"), pixel_size_error=0.0)
 
 
 def rough(rng, length, correlation, deviation):

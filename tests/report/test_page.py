@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from nital.report.figures import figure_of, write_figure
 from nital.report.page import picture_side, write_fragment, write_report
-from nital.report.plot import histogram_layout, profile_layout
+from nital.report.plot import profile_layout, size_layout
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 
@@ -107,6 +109,12 @@ def test_a_report_of_many_images_has_smaller_pictures():
     assert 320 <= picture_side(1000) < picture_side(100) < 1600
 
 
+def histogram_layout(measurements):
+    table = measurements.objects
+    unit = "um" if "ecd_um" in table else "px"
+    return size_layout(table[f"ecd_{unit}"].to_numpy()[~table["touches_edge"].to_numpy()], unit)
+
+
 def test_the_plot_needs_enough_objects(wrap, voronoi):
     assert histogram_layout(wrap(voronoi(60, (90, 120))).measure()) is not None
     assert histogram_layout(wrap(voronoi(9, (90, 120))).measure()) is None
@@ -172,3 +180,22 @@ def test_the_page_of_each_target_is_well_formed(wrap, voronoi, tmp_path, target)
     assert balance.open == []
     titles = {"grains": "Grain size", "phases": "Point fraction", "particles": "Limits"}
     assert titles.get(target, "Thickness along the layers") in text
+
+
+def test_the_figure_and_its_numbers(wrap, voronoi, tmp_path):
+    measurements = wrap(voronoi(90, (120, 120)), scale=0.5).measure()
+    figure = figure_of(measurements)
+    whole = int((~measurements.objects["touches_edge"]).sum())
+    header, *rows = figure.rows
+    assert header == ("ecd_from_um", "ecd_to_um", "objects", "share_of_objects", "share_of_area")
+    assert sum(row[2] for row in rows) == whole
+    assert sum(float(row[3]) for row in rows) == pytest.approx(1)
+    assert sum(float(row[4]) for row in rows) == pytest.approx(1)
+    write_figure(tmp_path, figure)
+    root = ElementTree.parse(tmp_path / "sizes.svg").getroot()
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert len((tmp_path / "sizes.csv").read_text().splitlines()) == len(figure.rows)
+
+
+def test_the_page_says_what_is_left_out(made):
+    assert re.search(r"Left out: \d+ of 60 objects touch the edge", made)

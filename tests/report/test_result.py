@@ -26,7 +26,8 @@ def segmentation(wrap, voronoi):
 
 def test_all_files_of_the_format_are_written(segmentation, tmp_path):
     folder = save_result(segmentation, tmp_path / "deep" / "steel")
-    assert sorted(path.name for path in folder.iterdir()) == sorted(RESULT_FILES)
+    figure = ("sizes.csv", "sizes.svg")
+    assert sorted(path.name for path in folder.iterdir()) == sorted((*RESULT_FILES, *figure))
     assert [path.name for path in folder.parent.iterdir()] == ["steel"]
 
 

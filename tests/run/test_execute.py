@@ -53,7 +53,8 @@ def test_everything_is_written(series):
     visible = {path.name for path in out.iterdir() if not path.name.startswith(".")}
     files = {"report.html", "objects.parquet", "summary.csv", "run.json"}
     assert visible == files | {"one", "two"}
-    assert {path.name for path in (out / "one").iterdir()} == set(TABLE_FILES)
+    figure = {"sizes.csv", "sizes.svg"}
+    assert {path.name for path in (out / "one").iterdir()} == set(TABLE_FILES) | figure
 
 
 def test_run_json_names_every_input(series):

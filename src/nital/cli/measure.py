@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from nital.cli.options import Jobs, Out, Overwrite, PixelSizeText, Resume, Target
+from nital.cli.options import (
+    Jobs,
+    Out,
+    Overwrite,
+    PixelSizeError,
+    PixelSizeText,
+    Resume,
+    Specimens,
+    Target,
+)
 
 if TYPE_CHECKING:
     from nital.run import MeasureJob
@@ -34,6 +43,7 @@ def measure_labels(
     out: Out,
     target: Annotated[Target, typer.Option(help="What the labels are.", show_default=False)],
     pixel_size: PixelSizeText = None,
+    pixel_size_error: PixelSizeError = 0.01,
     micrograph: Annotated[
         Path | None,
         typer.Option(
@@ -51,6 +61,7 @@ def measure_labels(
             "many more particles it needs.",
         ),
     ] = 0.05,
+    specimens: Specimens = None,
     jobs: Jobs = 1,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -75,11 +86,12 @@ def measure_labels(
             micrograph=micrograph,
             resume=resume,
             picture_side=picture_side(count),
+            pixel_size_error=pixel_size_error,
         )
 
     from nital.cli.running import run_and_show
 
-    raise typer.Exit(run_and_show(labels, out, make_job, jobs, resume, overwrite))
+    raise typer.Exit(run_and_show(labels, out, make_job, jobs, resume, overwrite, specimens))
 
 
 def _check_micrograph(micrograph: Path | None, count: int) -> None:

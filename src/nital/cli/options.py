@@ -14,9 +14,11 @@ __all__ = [
     "MaterialNames",
     "Out",
     "Overwrite",
+    "PixelSizeError",
     "PixelSizeText",
     "Resume",
     "SegmentTarget",
+    "Specimens",
     "Target",
 ]
 
@@ -57,6 +59,28 @@ PixelSizeText = Annotated[
         metavar="LENGTH",
         help="Side of a pixel with its unit, such as 12.5nm or 0.5um; overrides what the files "
         "say. Without either, lengths are in pixels.",
+        show_default=False,
+    ),
+]
+PixelSizeError = Annotated[
+    float,
+    typer.Option(
+        "--pixel-size-error",
+        min=0.0,
+        max=0.5,
+        metavar="SHARE",
+        help="Standard uncertainty of the pixel size, as a share of it: it widens the intervals of "
+        "all lengths and grain sizes. Say yours, if the calibration was checked.",
+    ),
+]
+Specimens = Annotated[
+    str | None,
+    typer.Option(
+        "--specimens",
+        metavar="folder|CSV",
+        help="Join the fields of each specimen into one result: folder takes the images of one "
+        "folder for a specimen; a CSV file has the columns image, specimen and, to compare, "
+        "condition.",
         show_default=False,
     ),
 ]

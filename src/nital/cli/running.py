@@ -34,6 +34,7 @@ def run_and_show(
     jobs: int,
     resume: bool,
     overwrite: bool,
+    specimens: str | None = None,
 ) -> int:
     """Run over all inputs; return the exit status.
 
@@ -51,6 +52,7 @@ def run_and_show(
                 jobs=jobs,
                 resume=resume,
                 overwrite=overwrite,
+                specimens=specimens,
                 listener=Listener(display.start, display.show, display.advance),
             )
     except NitalError as error:

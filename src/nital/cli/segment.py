@@ -12,9 +12,11 @@ from nital.cli.options import (
     MaterialNames,
     Out,
     Overwrite,
+    PixelSizeError,
     PixelSizeText,
     Resume,
     SegmentTarget,
+    Specimens,
 )
 
 if TYPE_CHECKING:
@@ -70,10 +72,12 @@ def segment_images(
     materials: MaterialNames = None,
     crop_classifier: CropClassifierFolder = None,
     pixel_size: PixelSizeText = None,
+    pixel_size_error: PixelSizeError = 0.01,
     no_boost: Annotated[
         bool,
         typer.Option("--no-boost", help="Keep the raw masks, for comparison."),
     ] = False,
+    specimens: Specimens = None,
     jobs: Jobs = 1,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -98,11 +102,12 @@ def segment_images(
             pixel_size=None if pixel_size is None else parse_pixel_size(pixel_size),
             resume=resume,
             picture_side=picture_side(count),
+            pixel_size_error=pixel_size_error,
         )
 
     from nital.cli.running import run_and_show
 
-    raise typer.Exit(run_and_show(images, out, make_job, jobs, resume, overwrite))
+    raise typer.Exit(run_and_show(images, out, make_job, jobs, resume, overwrite, specimens))
 
 
 def _options(

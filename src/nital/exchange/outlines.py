@@ -48,7 +48,7 @@ def trace_outlines(labels: NDArray[np.int32]) -> dict[int, tuple[Polygon, ...]]:
 
     if not labels.any():
         return {}
-    pieces = label(labels, background=0, connectivity=1)  # type: ignore[no-untyped-call]
+    pieces = label(labels, background=0, connectivity=1)
     start, step, piece = _edges(pieces.astype(np.int64))
     rings: dict[int, list[tuple[float, Ring]]] = {}
     for corners, owner in _rings(start, step, piece, labels.shape[1] + 1):

@@ -44,18 +44,17 @@ def count_findings(
         parts = np.bincount(block, weights=weights, minlength=len(area)).astype(float)
         return float(weights.sum()) / field.labels.size, ratio_interval(parts, area, field.grid)
 
-    _, interval = rate(chosen)
-    size = field.labels.size
     scatter = f"95 %: log-normal t interval from the centroids in {field.grid_text}"
     if not sampled:
-        scatter = "a count of what there is, so no interval"
+        scatter = "the field shows all there are, so no interval"
     yield Finding(
         "object_count",
         number,
         0,
-        None if interval is None or not sampled else (interval[0] * size, interval[1] * size),
+        None,
         number,
-        f"objects in the field, edge included; {scatter}",
+        "objects in the field, edge included; a count of what was found has no interval from "
+        "other fields",
         phase=phase,
     )
     value, interval = rate(chosen * rectangle_weights(field.labels, field.count)[1:])

@@ -29,6 +29,9 @@ __all__ = [
 
 E112 = "ASTM E112"
 LARGEST_DIFFERENCE = 0.5
+# Grains are counted in the block of their middle, boundaries where they run; what that adds to the
+# scatter of the difference is none of its own (found by benchmarks/coverage.py).
+_MATCHING = 0.65
 _PRECISION_OF_E112 = 0.1
 _AREA_FACTOR, _AREA_TERM = 3.321928, -2.954
 _LENGTH_FACTOR, _LENGTH_TERM = -6.643856, -3.288
@@ -242,7 +245,7 @@ def _difference(counts: GrainCounts) -> Finding:
     if used.sum() > 1:
         scatter = BlockScatter(counts.field.grid, used)
         half = scatter.t * math.sqrt(max(scatter.variance(errors), 0.0))
-        interval = (value - half, value + half)
+        interval = (value - _MATCHING * half, value + _MATCHING * half)
     text = (
         "by area (Saltykov) less by intercepts (Heyn), a check: 0 for the grains of the ASTM "
         f"tables, -0.36 for Poisson-Voronoi cells; more than {LARGEST_DIFFERENCE} either way "

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 import nital
 from nital.errors import InputError, UsageError
+from nital.metrology.doubts import PIXEL_SIZE_ERROR, find_doubts
 from nital.metrology.field import Field
 from nital.metrology.layers import LayerProfile, Stack, trace_layers
 from nital.metrology.objects import object_table
-from nital.metrology.quantities import INTERVALS, PRECISION, quantities
+from nital.metrology.quantities import PRECISION, interval_statement, quantities
 from nital.metrology.quantity import Quantity
 from nital.micrograph import Micrograph, PixelSize
 from nital.segmentation import Segmentation, Target
@@ -51,7 +52,12 @@ class Measurements:
     layers: tuple[LayerProfile, ...] = ()
 
 
-def measure(segmentation: Segmentation, *, precision: float = PRECISION) -> Measurements:
+def measure(
+    segmentation: Segmentation,
+    *,
+    precision: float = PRECISION,
+    pixel_size_error: float = PIXEL_SIZE_ERROR,
+) -> Measurements:
     """Measure all objects and phases of a segmentation.
 
     The data bar is not part of the measured area. Objects that touch the edge of the image or
@@ -65,13 +71,15 @@ def measure(segmentation: Segmentation, *, precision: float = PRECISION) -> Meas
     precision
         Relative half width of the 95 % intervals of particle sizes that is asked for, 0...1: the
         number of particles still needed is forecast from it.
+    pixel_size_error
+        Relative standard uncertainty of the pixel size, 0...1.
 
     Raises
     ------
     UsageError
-        The precision is not between 0 and 1.
+        The precision is not between 0 and 1, or the error of the pixel size not below 1.
     """
-    _check_precision(precision)
+    _check_precision(precision, pixel_size_error)
     micrograph = segmentation.micrograph
     rows = micrograph.content_rows
     field = _field(
@@ -86,7 +94,8 @@ def measure(segmentation: Segmentation, *, precision: float = PRECISION) -> Meas
         "model": {"name": segmentation.model.name, "sha256": segmentation.model.sha256},
         "parameters": segmentation.parameters,
     }
-    return _measured(field, micrograph.pixel_size, summary, segmentation.warnings, precision)
+    trust = Trust(precision, pixel_size_error, segmentation.model.sha256 is not None)
+    return _measured(field, micrograph.pixel_size, summary, segmentation.warnings, trust)
 
 
 def measure_labels(
@@ -100,6 +109,7 @@ def measure_labels(
     sha256: str | None = None,
     warnings: tuple[str, ...] = (),
     precision: float = PRECISION,
+    pixel_size_error: float = PIXEL_SIZE_ERROR,
 ) -> Measurements:
     """Measure a label image made by any tool.
 
@@ -119,17 +129,17 @@ def measure_labels(
     path, sha256, warnings
         File of the labels, the hash of its bytes, and what a user should know about how it was
         read, for the record.
-    precision
-        As in :func:`measure`.
+    precision, pixel_size_error
+        As in :func:`measure`. The labels themselves are taken for true.
 
     Raises
     ------
     InputError
         Labels are not a non-empty (H, W) array of integers >= 0 below 2^31, or the shapes differ.
     UsageError
-        The precision is not between 0 and 1.
+        The precision is not between 0 and 1, or the error of the pixel size not below 1.
     """
-    _check_precision(precision)
+    _check_precision(precision, pixel_size_error)
     _check_labels(labels, "the label image" if path is None else str(path))
     for other, name in ((phases, "phase image"), (micrograph, "micrograph")):
         if other is not None and other.shape != labels.shape:
@@ -161,7 +171,17 @@ def measure_labels(
             "there is only one label, in several pieces: if this is a mask, number its objects "
             "before measuring",
         )
-    return _measured(field, pixel_size, summary, warnings, precision)
+    trust = Trust(precision, pixel_size_error, judged=False)
+    return _measured(field, pixel_size, summary, warnings, trust)
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The precision asked for, and how far pixel size and confidence are to be trusted."""
+
+    precision: float
+    pixel_size_error: float
+    judged: bool
 
 
 def _measured(
@@ -169,13 +189,15 @@ def _measured(
     pixel_size: PixelSize | None,
     summary: dict[str, Any],
     warnings: tuple[str, ...],
-    precision: float,
+    trust: Trust,
 ) -> Measurements:
     scale = None if pixel_size is None else pixel_size.value
     table = object_table(field, scale)
     target: Target = summary["target"]["value"]
     stack = trace_layers(field, table) if target == "layers" else Stack()
-    found, more_warnings = quantities(field, table, target, stack, scale, precision)
+    error = 0.0 if scale is None else trust.pixel_size_error
+    doubts = find_doubts(field, table, target, trust.judged, error)
+    found, more_warnings = quantities(field, table, target, stack, scale, trust.precision, doubts)
     return Measurements(
         objects=table,
         summary={
@@ -183,7 +205,8 @@ def _measured(
             "nital": nital.__version__,
             **summary,
             "warnings": list(dict.fromkeys((*warnings, *more_warnings))),
-            "intervals": INTERVALS,
+            "pixel_size_error": error,
+            "intervals": interval_statement(doubts),
             "quantities": [quantity.as_dict() for quantity in found],
         },
         quantities=found,
@@ -191,7 +214,12 @@ def _measured(
     )
 
 
-def _check_precision(precision: float) -> None:
+def _check_precision(precision: float, pixel_size_error: float) -> None:
+    if not 0.0 <= pixel_size_error < 1.0:
+        raise UsageError(
+            "the error of the pixel size must be a share below 1, such as 0.01, not "
+            f"{pixel_size_error}"
+        )
     if not 0.0 < precision < 1.0:
         raise UsageError(
             f"the precision asked for must lie between 0 and 1, such as 0.05, not {precision}"

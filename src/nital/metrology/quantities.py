@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nital.metrology.counts import boundary_findings, count_findings
+from nital.metrology.doubts import Doubts
 from nital.metrology.field import Field
 from nital.metrology.grain_counts import GrainCounts
 from nital.metrology.grains import grain_findings, grain_warnings
+from nital.metrology.joint import join_doubts
 from nital.metrology.layers import Stack, layer_findings, layer_warnings
 from nital.metrology.particles import particle_findings, particle_warnings
 from nital.metrology.phases import find_covers, fraction_findings, phase_findings
@@ -21,16 +23,20 @@ from nital.segmentation import Target
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["INTERVALS", "PRECISION", "quantities"]
+__all__ = ["PRECISION", "interval_statement", "quantities"]
 
 PRECISION = 0.05
-INTERVALS = (
+_SAMPLING = (
     "One field: the 95 % intervals say how far another field of the same size, from the same "
-    "place of the specimen, would scatter about the same mean. They take the parts of the field "
-    "for a sample of that place, and the labels for true. They know nothing of other places of "
-    "the specimen, of other specimens, of the calibration, or of objects missed or invented: "
-    "measure several fields for that."
+    "place of the specimen, would scatter about the same mean, taking the parts of the field for "
+    "a sample of that place"
 )
+_OTHERS = (
+    "They know nothing of other places of the specimen, or of other specimens: measure several "
+    "fields for that."
+)
+
+
 _WEIGHTINGS: dict[Target, tuple[Weighting, ...]] = {
     "grains": ("area",),
     "phases": ("area",),
@@ -45,6 +51,7 @@ def quantities(
     stack: Stack,
     scale: float | None,
     precision: float,
+    doubts: Doubts,
 ) -> tuple[tuple[Quantity, ...], tuple[str, ...]]:
     """Compute all quantities of a field.
 
@@ -61,6 +68,8 @@ def quantities(
     precision
         Relative half width of the intervals that is asked for, when the number of objects still
         needed is forecast; > 0.
+    doubts
+        On objects, outlines and the pixel size.
 
     Returns
     -------
@@ -78,7 +87,24 @@ def quantities(
         for phase in phases.tolist():
             found += count_findings(field, table, phase)
             found += size_findings(table, select(field, table, phase, together), (), 0.0)
+    found = list(join_doubts(found, field, table, target, doubts))
     return tuple(in_units(found, scale)), tuple(warnings)
+
+
+def interval_statement(doubts: Doubts) -> str:
+    """Say what the intervals of one field hold, and what they do not."""
+    labels = (
+        "objects missed or invented and outlines that are off, as the confidence of the model has "
+        "them"
+        if doubts.judged
+        else "no error of the labels, which are taken for true"
+    )
+    scale = (
+        ""
+        if not doubts.pixel_size
+        else (f", and a standard uncertainty of the pixel size of {100 * doubts.pixel_size:g} %")
+    )
+    return f"{_SAMPLING}. Joined with that are {labels}{scale}. {_OTHERS}"
 
 
 def _everywhere(

@@ -37,6 +37,9 @@ class Quantity:
         The standard whose quantity it is, if any.
     object
         The label it is about, for quantities of a single layer; ``None`` for all others.
+    budget
+        Half the width of the interval, in ``unit``, that each source of uncertainty gives by
+        itself; ``None`` where there is only one.
     """
 
     name: str
@@ -48,13 +51,18 @@ class Quantity:
     method: str
     standard: str | None = None
     object: int | None = None
+    budget: dict[str, float] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the entry of ``summary.json``; ``object`` is there for single layers only."""
+        """Return the entry of ``summary.json``.
+
+        ``object`` is there for single layers only, ``budget`` for several sources of uncertainty.
+        """
         entry = asdict(self)
         entry["ci95"] = None if self.ci95 is None else list(self.ci95)
-        if self.object is None:
-            del entry["object"]
+        for name in ("object", "budget"):
+            if entry[name] is None:
+                del entry[name]
         return entry
 
 
@@ -72,6 +80,8 @@ class Finding:
         1 for lengths, 2 for areas, -1 and -2 for amounts per length and area, 0 for numbers.
     unit
         Of a number that is not plain, such as ``"deg"``.
+    budget
+        As in :class:`Quantity`, in the unit of ``value``.
     """
 
     name: str
@@ -84,6 +94,7 @@ class Finding:
     phase: int | None = None
     object: int | None = None
     unit: str | None = None
+    budget: dict[str, float] | None = None
 
 
 def in_units(findings: Iterable[Finding], scale: float | None) -> Iterator[Quantity]:
@@ -115,4 +126,5 @@ def in_units(findings: Iterable[Finding], scale: float | None) -> Iterator[Quant
             method=found.method,
             standard=found.standard,
             object=found.object,
+            budget=found.budget and {key: half * factor for key, half in found.budget.items()},
         )

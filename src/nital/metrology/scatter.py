@@ -16,6 +16,11 @@ Array = NDArray[np.float64]
 
 _REACH = 2.0
 _FEWEST_BLOCKS = 4
+# What reaches beyond the neighbours falls with the number of blocks; so much of it, and that it
+# suffices, is known from simulated tessellations (benchmarks/coverage.py).
+_UNSEEN = 1.3
+# The same for how few objects show their scatter.
+_FEW = 5.0
 _POISSON_BOUND = 3.6888794541139363
 
 
@@ -52,8 +57,8 @@ class BlockScatter:
 
     @property
     def t(self) -> float:
-        """97.5 % point of Student's t."""
-        return student(self.freedom)
+        """97.5 % point of Student's t, widened for what goes together beyond the neighbours."""
+        return student(self.freedom) * (1.0 + _UNSEEN / int(self.used.sum()))
 
 
 @lru_cache(maxsize=64)
@@ -121,15 +126,16 @@ def design_effect(block: NDArray[np.int64], shape: tuple[int, int]) -> Effect:
     """
     held = np.bincount(block, minlength=shape[0] * shape[1])
     used = held > 0
+    few = (1.0 + _FEW / max(len(block), 1)) ** 2
 
     def effect(residual: Array) -> float:
         alone = float((residual**2).sum())
         if used.sum() < _FEWEST_BLOCKS or alone <= 0.0:
-            return 1.0
+            return few
         scatter = BlockScatter(shape, used)
         sums = np.zeros(len(held))
         np.add.at(sums, block, residual)
         wider = (scatter.t / student(len(block) - 1)) ** 2
-        return max(scatter.variance(sums) / alone * wider, 1.0)
+        return few * max(scatter.variance(sums) / alone * wider, 1.0)
 
     return effect

@@ -45,6 +45,7 @@ Weighting = Literal["area", "volume"]
 
 _DIAMETER = "the equivalent circle diameter"
 _PERCENTS = (10, 50, 90)
+_TAIL_OF_LOGARITHMS = 1.7
 _WEIGHTINGS: dict[Weighting, tuple[int, str]] = {
     "area": (2, "by area"),
     "volume": (3, "by volume, each object taken for a sphere of this diameter"),
@@ -257,7 +258,8 @@ def geometric_deviation(
         return math.exp(math.sqrt(variance)), None
     residual = share * (squared * bessel - variance)
     error = math.sqrt(effect(residual) * float((residual**2).sum())) / variance
-    half = student(number - 1) * error / 2.0
+    # The logarithms of sizes have long tails, of which a few objects rarely show anything.
+    half = (1.0 + _TAIL_OF_LOGARITHMS / math.sqrt(number)) * student(number - 1) * error / 2.0
     deviation = math.sqrt(variance)
     return math.exp(deviation), (
         math.exp(deviation * math.exp(-half)),

@@ -9,9 +9,9 @@ import math
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 import nital
 from nital.io import atomic_write
 from nital.metrology import Measurements
+from nital.metrology.specimens import Comparison, Specimen
+from nital.report.figures import figure_of, templates
 from nital.report.names import GROUPS, group_of, label_of
 from nital.report.numbers import (
     Units,
@@ -29,11 +31,8 @@ from nital.report.numbers import (
     print_quantity,
 )
 from nital.report.overlay import draw_overlay, draw_picture, phase_colour
-from nital.report.plot import histogram_layout, profile_layout
+from nital.report.specimens import render_comparisons, render_specimen, write_specimen_figure
 from nital.segmentation import Segmentation
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 __all__ = ["picture_side", "write_fragment", "write_report"]
 
@@ -71,28 +70,35 @@ def write_fragment(
     side
         Longest side of a picture in pixels.
     """
+    from markupsafe import Markup
+
     summary = measurements.summary
     boost = Counter(
         (str(entry.get("action", "")), str(entry.get("reason", "")))
         for entry in (segmentation.boost_log if segmentation else ())
     )
-    templates = _templates()
-    text = templates.get_template("image.html.j2").render(
-        anchor=_anchor(name),
-        name=name,
-        image=summary["image"],
-        target=summary["target"],
-        warnings=summary["warnings"],
-        model=summary["model"],
-        version=summary["nital"],
-        pixel_size=_pixel_size(summary),
-        parameters=[(key, json.dumps(value)) for key, value in summary["parameters"].items()],
-        groups=_groups(summary["quantities"], summary["target"]["value"]),
-        intervals=summary["intervals"],
-        pictures=None if segmentation is None else _pictures(segmentation, side),
-        plot=_plot(templates, measurements),
-        boost=[(*key, count) for key, count in sorted(boost.items())],
-        boost_total=boost.total(),
+    figure = figure_of(measurements)
+    text = (
+        templates()
+        .get_template("image.html.j2")
+        .render(
+            anchor=_anchor(name),
+            name=name,
+            image=summary["image"],
+            target=summary["target"],
+            warnings=summary["warnings"],
+            model=summary["model"],
+            version=summary["nital"],
+            pixel_size=_pixel_size(summary),
+            parameters=[(key, json.dumps(value)) for key, value in summary["parameters"].items()],
+            groups=_groups(summary["quantities"], summary["target"]["value"]),
+            intervals=summary["intervals"],
+            pictures=None if segmentation is None else _pictures(segmentation, side),
+            plot=figure and {**vars(figure), "picture": Markup(figure.svg)},
+            left_out=_left_out(measurements),
+            boost=[(*key, count) for key, count in sorted(boost.items())],
+            boost_total=boost.total(),
+        )
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic_write(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
@@ -103,8 +109,10 @@ def write_report(
     fragments: Sequence[tuple[Path, Path]],
     command: Sequence[str],
     failures: Sequence[str],
+    specimens: Sequence[Specimen] = (),
+    comparisons: Sequence[Comparison] = (),
 ) -> None:
-    """Put the parts together, with an overview.
+    """Put the parts together, with an overview; the fields of a specimen behind its result.
 
     Parameters
     ----------
@@ -116,57 +124,62 @@ def write_report(
         The command line of the run.
     failures
         A sentence for each input that failed.
+    specimens, comparisons
+        Results over several fields; every part is of a field of one of the specimens, if there are
+        any.
     """
     rows = [_overview(folder) for folder, _ in fragments]
     head = (
-        _templates()
+        templates()
         .get_template("head.html.j2")
         .render(
             version=nital.__version__, rows=rows, command=shlex.join(command), failures=failures
         )
     )
 
+    chapters = list(_chapters(path.parent, fragments, specimens))
+
     def write(temporary: Path) -> None:
         with temporary.open("wb") as page:
             page.write(head.encode())
-            for _, fragment in fragments:
-                with fragment.open("rb") as part:
-                    shutil.copyfileobj(part, page)
+            page.write(render_comparisons(comparisons).encode())
+            for heading, of_heading in chapters:
+                page.write(heading.encode())
+                for fragment in of_heading:
+                    with fragment.open("rb") as part:
+                        shutil.copyfileobj(part, page)
             page.write(b"</body>\n</html>\n")
 
     atomic_write(path, write)
 
 
-def _templates() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def _chapters(
+    out: Path, fragments: Sequence[tuple[Path, Path]], specimens: Sequence[Specimen]
+) -> Iterator[tuple[str, list[Path]]]:
+    """Heading, if any, and the parts below it."""
+    parts = {folder.name: part for folder, part in fragments}
+    if not specimens:
+        yield "", list(parts.values())
+    anchors = {name: _anchor(name) for name in parts}
+    for specimen in specimens:
+        figure = write_specimen_figure(out, specimen)
+        heading = render_specimen(specimen, anchors, figure)
+        yield heading, [parts[field] for field in specimen.fields]
 
-    return Environment(
-        loader=PackageLoader("nital.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
 
-
-def _plot(templates: Environment, measurements: Measurements) -> dict[str, Any] | None:
-    """Distribution of sizes, or the course of layers, with its title and caption."""
-    from markupsafe import Markup
-
-    if measurements.layers:
-        layout = profile_layout(measurements)
-        title, template = "Thickness along the layers", "profile.svg.j2"
-        caption = "Distance of the two interfaces of each layer, square to it"
-    else:
-        sizes = histogram_layout(measurements)
-        if sizes is None:
-            return None
-        layout, title, template = sizes, "Size distribution", "sizes.svg.j2"
-        caption = (
-            "Equivalent circle diameter of the objects that do not touch the edge; lines at 10, "
-            "50 and 90 % of their number"
+def _left_out(measurements: Measurements) -> list[str]:
+    """What does not count towards which numbers."""
+    table, image = measurements.objects, measurements.summary["image"]
+    sentences = []
+    edge = int(table["touches_edge"].sum())
+    if edge and measurements.summary["target"]["value"] != "layers":
+        sentences.append(
+            f"{edge} of {len(table)} objects touch the edge: counted, but left out of sizes"
         )
-    picture = Markup(templates.get_template(template).render(**layout))
-    return {"picture": picture, "title": title, "caption": caption}
+    rows = image["shape"][0] - image["measured_rows"]
+    if rows:
+        sentences.append(f"the data bar, {rows} rows at the bottom")
+    return sentences
 
 
 def _anchor(name: str) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from nital.metrology import Measurements
 from nital.report.numbers import display_unit
 
-__all__ = ["histogram_layout", "profile_layout"]
+__all__ = ["profile_layout", "size_layout"]
 
 FEWEST_OBJECTS = 8
 WIDTH, HEIGHT = 560, 300
@@ -25,15 +25,12 @@ _MOST_LAYERS, _MOST_POINTS, _TOP_OF_PROFILE = 8, 500, 30
 _COLOURS = ("#1f5f99", "#b03a00", "#2e7d4f", "#7a4ea3", "#8a6d00", "#b0306a", "#00797d", "#555f69")
 
 
-def histogram_layout(measurements: Measurements) -> dict[str, Any] | None:
-    """Lay out a histogram of the equivalent circle diameters for the template ``sizes.svg.j2``.
+def size_layout(sizes: NDArray[np.float64], unit: str) -> dict[str, Any] | None:
+    """Lay out a histogram of diameters for the template ``sizes.svg.j2``.
 
-    Objects that touch the edge are left out; ``None`` for fewer than 8 others. The axis is
-    logarithmic where the sizes range over more than a factor of 20.
+    ``None`` for fewer than 8. The axis is logarithmic where the sizes range over more than a factor
+    of 20. ``edges`` of the bins, in ``unit``, and ``counts`` are for the table of the figure.
     """
-    table = measurements.objects
-    unit = "um" if "ecd_um" in table else "px"
-    sizes = table[f"ecd_{unit}"].to_numpy()[~table["touches_edge"].to_numpy()]
     if len(sizes) < FEWEST_OBJECTS:
         return None
     label, factor = display_unit(unit, float(np.median(sizes)))
@@ -59,7 +56,12 @@ def histogram_layout(measurements: Measurements) -> dict[str, Any] | None:
     ticks = _decade_ticks(low, high) if logarithmic else _even_ticks(low, high, 7)
     rungs = [tick for tick in _even_ticks(0, ceiling, 5) if tick == round(tick)]
     borders = across(edges)
+    # The edges as they were before the unit was chosen hold every size.
+    original = edges / factor
+    original[0], original[-1] = original[0] * (1.0 - 1e-12), original[-1] * (1.0 + 1e-12)
     return {
+        "edges": original,
+        "counts": counts.tolist(),
         "width": WIDTH,
         "height": HEIGHT,
         "left": LEFT,

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nital.errors import OutputError
 from nital.io import atomic_write, write_label_tiff
 from nital.metrology import Measurements, measure
+from nital.report.figures import figure_of, write_figure
 from nital.report.overlay import draw_overlay
 from nital.segmentation import Segmentation
 
@@ -97,6 +98,9 @@ def write_tables(
 def _write_table_files(folder: Path, measurements: Measurements, extra: Mapping[str, Any]) -> None:
     summary = {**measurements.summary, **extra}
     text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    figure = figure_of(measurements)
+    if figure is not None:
+        write_figure(folder, figure)
     atomic_write(folder / "objects.csv", lambda path: _write_csv(path, measurements.objects))
     atomic_write(folder / "summary.json", lambda path: path.write_text(text, encoding="utf-8"))
 

@@ -13,6 +13,7 @@ from nital.run.batch import Job, Outcome, Progress, run_batch
 from nital.run.inputs import find_inputs, plan
 from nital.run.jobs import fragment_path
 from nital.run.record import Record, write_record, write_tables
+from nital.run.specimens import Member, group_items, join_specimens, write_specimens
 
 __all__ = ["Listener", "execute"]
 
@@ -45,6 +46,7 @@ def execute(
     jobs: int = 1,
     resume: bool = False,
     overwrite: bool = False,
+    specimens: str | None = None,
     listener: Listener | None = None,
 ) -> Record:
     """Process all inputs and write everything into one folder.
@@ -64,6 +66,9 @@ def execute(
     resume, overwrite
         What to do where ``out`` holds a run already: go on with it, or redo its images. Without
         either it is left alone. Folders of images that are no longer named stay as they are.
+    specimens
+        How images are grouped to specimens, see :func:`nital.run.specimens.group_items`; ``None``
+        for not at all.
     listener
         Told how it goes on.
 
@@ -74,13 +79,14 @@ def execute(
     Raises
     ------
     UsageError
-        No image was found, or ``out`` holds a run and neither ``resume`` nor ``overwrite`` is
-        set. Nothing was written.
+        No image was found, the table of specimens cannot be used, or ``out`` holds a run and
+        neither ``resume`` nor ``overwrite`` is set. Nothing was written.
     OutputError
         The folder or the files over all images cannot be written.
     """
     inputs = find_inputs(arguments)
     items = plan(inputs.paths)
+    members = None if specimens is None else group_items(specimens, items)
     job = make_job(len(items))
     _prepare(out, resume or overwrite)
     planned = tuple(Outcome(item, "not done") for item in items)
@@ -98,16 +104,27 @@ def execute(
     _remove_partial(out)
     record = Record(*shared, outcomes, inputs.problems, interrupted)
     write_record(out, record)
-    _write_overall(out, record)
+    _write_overall(out, record, members)
     return record
 
 
-def _write_overall(out: Path, record: Record) -> None:
+def _write_overall(out: Path, record: Record, members: dict[str, Member] | None) -> None:
     from nital.report.page import write_report
 
     write_tables(out, record.folders)
+    results = None
+    if members is not None and record.folders:
+        results = join_specimens(out, record.folders, members)
+        write_specimens(out, results)
     fragments = [(out / folder, fragment_path(out, folder)) for folder in record.folders]
-    write_report(out / "report.html", fragments, record.command, record.failures)
+    write_report(
+        out / "report.html",
+        fragments,
+        record.command,
+        record.failures,
+        () if results is None else results.specimens,
+        () if results is None else results.comparisons,
+    )
 
 
 def _prepare(out: Path, may_hold_run: bool) -> None:

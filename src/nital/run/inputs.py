@@ -15,7 +15,15 @@ from nital.io import IMAGE_SUFFIXES
 __all__ = ["Inputs", "Item", "find_inputs", "plan"]
 
 # Names in the output folder that no result folder may take.
-_TAKEN = ("objects.parquet", "report.html", "run.json", "summary.csv")
+_TAKEN = (
+    "objects.parquet",
+    "report.html",
+    "run.json",
+    "specimens",
+    "specimens.csv",
+    "specimens.json",
+    "summary.csv",
+)
 _ZARR = ".zarr"
 
 

@@ -46,6 +46,8 @@ class SegmentJob:
         Leave a complete result of the same input, options and version as it is.
     picture_side
         Longest side of the pictures in the report.
+    pixel_size_error
+        Relative standard uncertainty of the pixel size.
     """
 
     out: Path
@@ -54,6 +56,7 @@ class SegmentJob:
     pixel_size: PixelSize | None = None
     resume: bool = False
     picture_side: int = 1600
+    pixel_size_error: float = 0.01
 
     def request(self) -> dict[str, Any]:
         """Return what was asked for, as recorded in ``summary.json`` and compared on resume."""
@@ -62,6 +65,7 @@ class SegmentJob:
             **asdict(self.options),
             "model_sha256": self.model_sha256,
             "pixel_size_um": None if self.pixel_size is None else self.pixel_size.value,
+            "pixel_size_error": self.pixel_size_error,
         }
 
     def __call__(self, item: Item, progress: Progress | None) -> tuple[State, str]:
@@ -85,7 +89,7 @@ class SegmentJob:
         from nital.report import draw_overlay, write_result
         from nital.report.page import write_fragment
 
-        measurements = measure(segmentation)
+        measurements = measure(segmentation, pixel_size_error=self.pixel_size_error)
         overlay = draw_overlay(segmentation)
         write_fragment(fragment, item.folder, measurements, segmentation, self.picture_side)
         write_result(segmentation, measurements, overlay, folder, {"request": request})
@@ -113,6 +117,8 @@ class MeasureJob:
     micrograph
         The micrograph behind the labels, or a folder with one of the same stem for each label
         image: for the mean grey level, the data bar, the pixel size and the overlay.
+    pixel_size_error
+        Relative standard uncertainty of the pixel size.
     """
 
     out: Path
@@ -122,6 +128,7 @@ class MeasureJob:
     picture_side: int = 1600
     precision: float = 0.05
     micrograph: Path | None = None
+    pixel_size_error: float = 0.01
 
     def request(self) -> dict[str, Any]:
         """Return what was asked for, as recorded in ``summary.json`` and compared on resume."""
@@ -129,6 +136,7 @@ class MeasureJob:
             "command": "measure",
             "target": self.target,
             "pixel_size_um": None if self.pixel_size is None else self.pixel_size.value,
+            "pixel_size_error": self.pixel_size_error,
             "precision": self.precision,
             "micrograph": None if self.micrograph is None else self.micrograph.as_posix(),
         }
@@ -157,6 +165,7 @@ class MeasureJob:
             sha256=_sha256(item.path),
             warnings=warnings,
             precision=self.precision,
+            pixel_size_error=self.pixel_size_error,
         )
         shown = None if micrograph is None else self._segmentation(field, micrograph)
         overlay = None if shown is None else draw_overlay(shown)

@@ -1,0 +1,180 @@
+"""One interval from the field, objects, outlines and the pixel size."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from nital.errors import UsageError
+from nital.metrology import measure, measure_labels
+from nital.metrology.doubts import Doubts, DrawnObjects
+from nital.metrology.joint import widened
+from nital.metrology.quantity import Finding
+from nital.micrograph import PixelSize
+from nital.segmentation import ModelInfo
+
+MODEL = ModelInfo("made up", "0" * 64)
+
+
+def half(quantity):
+    return (quantity.ci95[1] - quantity.ci95[0]) / 2
+
+
+@pytest.fixture
+def powder(make_discs):
+    """300 discs apart from each other."""
+    rng = np.random.default_rng(0)
+    centres = np.stack(np.meshgrid(*2 * [np.arange(15, 600, 30.0)]), axis=-1).reshape(-1, 2)
+    return make_discs((600, 600), centres, 4.0 + 5.0 * rng.random(len(centres)))
+
+
+def of_model(wrap, labels, confidence, by_name, **changes):
+    target = changes.pop("target", "particles")
+    error = changes.pop("pixel_size_error", 0.0)
+    segmentation = wrap(labels, scale=0.5, target=target, **changes)
+    object.__setattr__(segmentation, "model", MODEL)
+    segmentation.confidence[:] = round(255 * confidence)
+    return by_name(measure(segmentation, pixel_size_error=error))
+
+
+class TestPixelSize:
+    def test_lengths_areas_and_numbers_widen_as_their_dimension_says(self, voronoi, by_name):
+        labels = voronoi(400, (300, 300))
+        size = PixelSize(0.5, "test")
+
+        def found(error):
+            return by_name(
+                measure_labels(labels, target="grains", pixel_size=size, pixel_size_error=error)
+            )
+
+        certain, unsure = found(0.0), found(0.1)
+        for name, power in (("ecd_mean", 1), ("grain_area_mean", 2), ("grains_per_area", 2)):
+            width = [math.log(q.ci95[1] / q.ci95[0]) / 2 for q in (certain[name], unsure[name])]
+            assert math.sqrt(width[1] ** 2 - width[0] ** 2) == pytest.approx(
+                0.196 * power, rel=0.02
+            )
+        for name in ("astm_g_planimetric", "astm_g_intercept", "iso643_index"):
+            added = math.sqrt(half(unsure[name]) ** 2 - half(certain[name]) ** 2)
+            assert added == pytest.approx(1.96 * 0.1 * 2 / math.log(2), rel=0.02)
+        for name in ("astm_g_difference", "coverage", "ecd_geometric_sd"):
+            assert unsure[name].ci95 == certain[name].ci95
+
+    def test_the_budget_says_what_each_source_gives(self, voronoi, by_name):
+        found = by_name(
+            measure_labels(
+                voronoi(200, (200, 200)), target="grains", pixel_size=PixelSize(0.5, "test"),
+                pixel_size_error=0.05,
+            )
+        )["astm_g_planimetric"]  # fmt: skip
+        budget = found.as_dict()["budget"]
+        assert set(budget) == {"field", "pixel_size"}
+        assert math.hypot(*budget.values()) == pytest.approx(half(found), rel=0.02)
+        assert "joined with the uncertainty of the pixel size" in found.method
+
+    def test_pixels_have_no_such_error(self, voronoi, by_name):
+        found = by_name(measure_labels(voronoi(90, (99, 99)), target="grains"))["ecd_mean"]
+        assert found.budget is None
+
+    @pytest.mark.parametrize("error", [-0.1, 1.0, 3.0])
+    def test_an_error_is_a_share(self, voronoi, error):
+        with pytest.raises(UsageError, match="share below 1"):
+            measure_labels(voronoi(9, (30, 30)), target="grains", pixel_size_error=error)
+
+
+class TestObjects:
+    def test_labels_without_a_model_are_taken_for_true(self, wrap, powder, by_name):
+        found = by_name(measure(wrap(powder, scale=0.5), pixel_size_error=0.0))
+        assert all(quantity.budget is None for quantity in found.values())
+        assert found["object_count"].ci95 is None
+
+    def test_the_lower_the_confidence_the_wider_the_interval(self, wrap, powder, by_name):
+        sure, fair, poor = (of_model(wrap, powder, c, by_name) for c in (1.0, 0.8, 0.5))
+        for name in ("object_count", "objects_per_area", "coverage", "ecd_mean", "ecd_d50"):
+            assert half(sure[name]) < half(fair[name]) < half(poor[name]), name
+            assert sure[name].value == fair[name].value == poor[name].value
+
+    def test_the_count_scatters_as_chance_would_have_it(self, wrap, powder, by_name):
+        """Each object is there or not, and as many are missed: a variance of p q + q each."""
+        found = of_model(wrap, powder, 0.75, by_name)["object_count"]
+        number, missing = powder.max(), 0.12
+        expected = 1.96 * math.sqrt(number * (missing * (1 - missing) + missing))
+        assert half(found) == pytest.approx(expected, rel=0.12)
+
+    def test_more_objects_average_out(self, wrap, voronoi, by_name):
+        few = of_model(wrap, voronoi(60, (100, 100)), 0.7, by_name, target="grains")
+        many = of_model(wrap, voronoi(960, (400, 400)), 0.7, by_name, target="grains")
+        name = "astm_g_planimetric"
+        assert few[name].budget["objects"] == pytest.approx(
+            4 * many[name].budget["objects"], rel=0.3
+        )
+
+    def test_boundaries_change_by_a_third_of_the_cells(self, wrap, voronoi, by_name):
+        found = of_model(wrap, voronoi(300, (200, 200)), 0.7, by_name, target="grains")
+        area, lines = (
+            found[f"astm_g_{way}"].budget["objects"] for way in ("planimetric", "intercept")
+        )
+        assert lines == pytest.approx(area * 2 / 3, rel=1e-6)
+
+
+class TestOutlines:
+    def test_outlines_of_particles_are_off_together(self, wrap, powder, by_name):
+        """Twice the shift goes into every diameter, however many there are."""
+        found = of_model(wrap, powder, 0.9, by_name)["ecd_mean"]
+        shift = 0.6 * 0.1 * found.value / 4
+        assert found.budget["outlines"] == pytest.approx(1.96 * 2 * shift, rel=0.2)
+
+    def test_grains_fill_the_field_whatever_their_outlines(self, wrap, voronoi, by_name):
+        found = of_model(wrap, voronoi(100, (150, 150)), 0.7, by_name, target="grains")
+        assert found["coverage"].ci95 == (1.0, 1.0)
+        assert "outlines" not in found["grains_per_area"].budget
+
+    def test_a_layer_is_off_by_both_interfaces(self, wrap, by_name):
+        labels = np.zeros((120, 400), np.int32)
+        labels[40:80] = 1
+        phases = labels.astype(np.uint8)
+        segmentation = wrap(labels, phases, scale=0.5, target="layers")
+        object.__setattr__(segmentation, "model", MODEL)
+        segmentation.confidence[:] = 255
+        sure = by_name(measure(segmentation, pixel_size_error=0.0), 1, 1)["layer_thickness_mean"]
+        segmentation.confidence[40:42] = segmentation.confidence[78:80] = 102
+        found = by_name(measure(segmentation, pixel_size_error=0.0), 1, 1)["layer_thickness_mean"]
+        assert found.value == sure.value == 20
+        assert half(found) > half(sure)
+        assert found.budget["outlines"] > 0
+
+
+def test_drawn_objects_keep_every_mean():
+    number = 400
+    rng = np.random.default_rng(1)
+    area = rng.uniform(50, 500, number)
+    doubts = Doubts(
+        np.full(number, 0.7), np.full(number, 0.2), np.full(number, 0.3), 0.0, judged=True
+    )
+    drawn = DrawnObjects(doubts, area, np.sqrt(4 * math.pi * area), np.arange(number))
+    assert drawn.times.sum(axis=1).mean() == pytest.approx(number, rel=0.01)
+    assert drawn.area.sum(axis=1).mean() == pytest.approx(area.sum(), rel=0.01)
+    shifts = drawn.shift.std(axis=0)
+    assert shifts.mean() == pytest.approx(math.hypot(0.2, 0.3), rel=0.05)
+    assert np.corrcoef(drawn.shift[:, :9].T)[0, 1:].mean() == pytest.approx(4 / 13, abs=0.15)
+
+
+def test_numbering_does_not_change_an_interval(wrap, powder, by_name):
+    turned = (powder.max() + 1 - powder) * (powder > 0)
+    first, second = (of_model(wrap, each, 0.7, by_name) for each in (powder, turned))
+    for name, quantity in first.items():
+        if quantity.ci95 is not None:
+            assert second[name].ci95 == pytest.approx(quantity.ci95, rel=1e-9), name
+
+
+def test_a_fraction_stays_below_one():
+    found = Finding("phase_fraction", 0.98, 0, (0.95, 0.995), 3, "made up")
+    wider = widened(found, {"outlines": 1.5})
+    assert 0.0 < wider.interval[0] < 0.95
+    assert 0.995 < wider.interval[1] < 1.0
+
+
+def test_what_has_no_interval_gets_none():
+    found = Finding("ecd_d50", 9.0, 1, None, 3, "made up")
+    assert widened(found, {"pixel_size": 0.1}) == found
