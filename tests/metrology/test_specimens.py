@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nital.metrology.specimens import (
+from nital.metrology.comparisons import (
     compare,
     hedges_g,
     holm,
     omega_squared,
-    specimen_of,
     welch_anova,
     welch_test,
 )
+from nital.metrology.specimens import specimen_of
 
 
 def row(name, value, unit="1", ci95=None, phase=None, standard=None):

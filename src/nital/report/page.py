@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 import nital
 from nital.io import atomic_write
 from nital.metrology import Measurements
-from nital.metrology.specimens import Comparison, Specimen
+from nital.metrology.comparisons import Comparison
+from nital.metrology.specimens import Specimen
 from nital.report.figures import figure_of, templates
 from nital.report.names import GROUPS, group_of, label_of
 from nital.report.numbers import (

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nital.metrology.specimens import Comparison, Specimen, SpecimenQuantity
+from nital.metrology.comparisons import Comparison
+from nital.metrology.specimens import Specimen, SpecimenQuantity
 from nital.report.figures import Figure, size_figure, templates, write_figure
 from nital.report.names import GROUPS, group_of, label_of
 from nital.report.numbers import Units, common_units, format_accuracy, print_quantity

@@ -12,7 +12,8 @@ from typing import Any
 import nital
 from nital.errors import InputError, UsageError
 from nital.io import atomic_write
-from nital.metrology.specimens import Comparison, Specimen, compare, specimen_of
+from nital.metrology.comparisons import Comparison, compare
+from nital.metrology.specimens import Specimen, specimen_of
 from nital.run.inputs import Item
 
 __all__ = ["Member", "Results", "group_items", "join_specimens", "write_specimens"]
