@@ -12,6 +12,7 @@ __all__ = [
     "CropClassifierFolder",
     "Jobs",
     "MaterialNames",
+    "NoBoost",
     "Out",
     "Overwrite",
     "PixelSizeError",
@@ -84,6 +85,7 @@ Specimens = Annotated[
         show_default=False,
     ),
 ]
+NoBoost = Annotated[bool, typer.Option("--no-boost", help="Keep the raw masks, for comparison.")]
 Jobs = Annotated[
     int,
     typer.Option(min=1, metavar="N", help="Images to work on at the same time."),
