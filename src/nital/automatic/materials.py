@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 
 from nital.automatic.resample import rescale, resize_map
 from nital.automatic.scale import ScaleChoice
-from nital.automatic.texture import find_texture
+from nital.automatic.texture import NO_TEXTURE, find_texture
 from nital.boost.phases import PhaseModel, assign_phases, find_phases
 from nital.boost.spread import spread_within_boundaries
 from nital.models.compact import CompactModel
@@ -63,7 +63,8 @@ def find_materials(
     number
         Phases to find, estimated when ``None``.
     boost
-        Spread what is certain to what is not, within boundaries.
+        Join the texture of regions to the embedding, and spread what is certain to what is not,
+        within boundaries.
     """
     shape = (image.shape[0], image.shape[1])
     total: NDArray[np.float32] | None = None
@@ -71,7 +72,7 @@ def find_materials(
     facts: dict[str, Any] = {}
     scale = choice.scale
     factors = [f for f in SCALES if _is_useful(f, choice, shape)]
-    texture = find_texture(image, target, number)
+    texture = find_texture(image, target, number) if boost else NO_TEXTURE
     for index, factor in enumerate(factors):
 
         def part(share: float, done: int = index) -> None:

@@ -18,14 +18,14 @@ from nital.boost.phases import find_phases
 from nital.boost.texture import natural_factor, texture_features
 from nital.models.compact import CompactModel
 
-__all__ = ["Texture", "find_texture"]
+__all__ = ["NO_TEXTURE", "Texture", "find_texture"]
 
 SIDE = 60.0  # pixels, at the texture's natural period
 CLEAR = 0.5  # separation, in units of the calibrated distance, from which regions have a texture
 CLEAR_OF_TWO = 0.8  # the same of two, whose centres lie further apart by chance
 FEWEST = {"phases": 3}  # phases from which texture counts: two are matrix and precipitates mostly
 CLEAR_WEIGHT = 2.0  # of such a texture beside the embedding, both in calibrated units
-FAINT_WEIGHT = {"layers": 0.5}  # of any other texture, by target; 0 where not named
+FAINT_WEIGHT = {"layers": 1.0}  # of any other texture, by target; 0 where not named
 SAMPLES = 1500
 ASSUMED = 2  # phases to look for when their number is not given
 
@@ -50,6 +50,9 @@ class Texture:
         return np.asarray(np.float32(scale) * resized, dtype=np.float16)
 
 
+NO_TEXTURE = Texture(np.zeros((0, 1, 1), dtype=np.float32), 0.0, 0.0)
+
+
 def find_texture(image: NDArray[np.float32], target: str, number: int | None) -> Texture:
     """Describe the texture of a standardised (H, W) image and decide what it is worth.
 
@@ -63,7 +66,7 @@ def find_texture(image: NDArray[np.float32], target: str, number: int | None) ->
         Phases to find, ``None`` when it is to be estimated.
     """
     if (number or ASSUMED) < FEWEST.get(target, 2):
-        return Texture(np.zeros((0, 1, 1), np.float32), 0.0, 0.0)
+        return NO_TEXTURE
     maps = texture_features(rescale(image, natural_factor(image)), side=SIDE)
     flat = maps.reshape(len(maps), -1).T
     samples = np.ascontiguousarray(flat[:: max(1, len(flat) // SAMPLES)])
