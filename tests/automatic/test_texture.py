@@ -48,6 +48,11 @@ def test_one_layer_and_two_phases_are_told_without_texture(regions, target, numb
     assert find_texture(standardise(regions[0]), target, number).weight == 0
 
 
+def test_raw_masks_are_those_without_texture(regions):
+    result = nital.segment(nital.Micrograph(regions[0][:96]), "layers", phases=3, boost=False)
+    assert result.parameters["found"]["texture_weight"] == 0
+
+
 @pytest.mark.parametrize("target", ["phases", "layers"])
 def test_regions_that_differ_by_texture_alone_are_found(regions, target):
     image, truth = regions

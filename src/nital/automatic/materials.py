@@ -85,7 +85,7 @@ def find_materials(
         features = _features(model, maps)
         if texture.weight > 0:
             features = np.concatenate([features, texture.beside(model, maps.boundary.shape)])
-        clusters = _cluster(model, maps, features, number)
+        clusters = _cluster(model, maps, features, number, 1 + texture.weight**2)
         likely = _probabilities(features, clusters)
         if boost:
             likely = spread_within_boundaries(likely, maps.boundary)
@@ -129,16 +129,23 @@ def _features(model: CompactModel, maps: DenseMaps) -> NDArray[np.float16]:
 
 
 def _cluster(
-    model: CompactModel, maps: DenseMaps, features: NDArray[np.float16], number: int | None
+    model: CompactModel,
+    maps: DenseMaps,
+    features: NDArray[np.float16],
+    number: int | None,
+    evidence: float,
 ) -> PhaseModel:
-    """Sample the features on a regular grid of prompts, away from boundaries, and cluster."""
+    """Sample the features on a regular grid of prompts, away from boundaries, and cluster.
+
+    ``evidence`` is the number of calibrated distances that add up in the features.
+    """
     rows, cols = maps.boundary.shape
     spacing = max(1.0, (rows * cols / N_SAMPLES) ** 0.5)
     points = regular_grid((rows, cols), spacing).points[:, 0].round().astype(int)
     picked = (points[:, 0].clip(0, rows - 1), points[:, 1].clip(0, cols - 1))
     samples = np.ascontiguousarray(features[:, picked[0], picked[1]].T, dtype=np.float32)
     weights = 1.0 - maps.boundary[picked].astype(np.float32) + 1e-3
-    threshold = float(model.description["phase_threshold"])
+    threshold = evidence * float(model.description["phase_threshold"])
     return find_phases(samples, weights, scale=1.0, threshold=threshold, number=number)
 
 

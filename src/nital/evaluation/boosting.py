@@ -17,7 +17,7 @@ from nital.prompts import regular_grid
 __all__ = ["GridOptions", "grid_masks", "raw_masks", "score_boosted", "score_raw"]
 
 Field = NDArray[np.float32]
-SIDE = 512  # longest side at which the compact model sees cross-sections, as in automatic mode
+SIDE = 256  # longest side at which the compact model sees cross-sections: columns blur, layers stay
 GRID = 128  # cells a side of a mask
 
 
