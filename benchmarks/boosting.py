@@ -28,6 +28,7 @@ from nital.boost.booster import Boosted, boost_masks
 from nital.boost.materials import MaterialOptions
 from nital.evaluation import samiam
 from nital.evaluation.boosting import GridOptions, grid_masks, raw_masks
+from nital.evaluation.scores import score_phases
 from nital.models import load_model
 from nital.models.tiles import standardise
 from nital.simulate.stem_image import StemMicrograph, simulate_stem
@@ -121,6 +122,7 @@ def judge(
     for name, boost in (("automatic", True), ("automatic, --no-boost", False)):
         found = nital.segment(nital.Micrograph(shown.image), "layers", phases=number, boost=boost)
         rows[name] = _scores(true_masks, samiam.masks_of(found.phases))
+        rows[name] |= score_phases(truth, found.phases, unassigned=None)
     return rows, results["boosted"], raw
 
 
