@@ -32,6 +32,7 @@ STAGES = (
     "boost",
     "segmentation",
     "classical",
+    "polycrystals",
     "automatic",
     "metrology",
     "report",

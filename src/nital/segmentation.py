@@ -35,6 +35,7 @@ class SegmentOptions:
     boost: bool = True
     materials: tuple[str, ...] = ()
     crop_classifier: str | None = None
+    complete_boundaries: bool = False
 
     def __post_init__(self) -> None:
         if self.target not in (*TARGETS, "auto"):
@@ -125,6 +126,7 @@ def segment(
     boost: bool = True,
     materials: tuple[str, ...] = (),
     crop_classifier: str | None = None,
+    complete_boundaries: bool = False,
     progress: Progress | None = None,
 ) -> Segmentation:
     """Segment one micrograph.
@@ -139,14 +141,17 @@ def segment(
     phases
         Number of phases or materials, 1...8; estimated when ``None``.
     model
-        ``"compact"``, a folder with an exported compact model, or a classical method:
-        ``"otsu"``, ``"adaptive"``, ``"canny"``, ``"watershed"``, ``"watershed-gradient"``.
+        ``"compact"``, a folder with an exported compact model or a trained supervised segmenter,
+        or a classical method: ``"otsu"``, ``"adaptive"``, ``"canny"``, ``"watershed"``,
+        ``"watershed-gradient"``.
     boost
         Remove doubtful and superfluous candidates; ``False`` shows the raw masks.
     materials
         Names of the materials of layers, told by a classifier of crops; see ``docs/boosting.md``.
     crop_classifier
         Folder of ``nital train crops``; the classifier that ships when ``None``.
+    complete_boundaries
+        Grains: lead boundaries that end on to the next one where the image shows them.
     progress
         Called with a stage's name and the share of it that is done, 0...1.
 
@@ -157,12 +162,32 @@ def segment(
     ModelError
         When the model is unknown or its weights are damaged.
     """
+    from nital.polycrystals.refine import complete_grains
+
+    options = SegmentOptions(
+        target, phases, model, boost, tuple(materials), crop_classifier, complete_boundaries
+    )
+    found = _find(micrograph, options, progress or (lambda stage, share: None))
+    if complete_boundaries and found.target == "grains":
+        return complete_grains(found)
+    return found
+
+
+def _find(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> Segmentation:
+    """Ask a classical method, a supervised segmenter or a promptable model."""
     from nital.automatic.straight_path import run
     from nital.classical import CLASSICAL_METHODS, classical_segment
+    from nital.polycrystals.refine import without_scratches
+    from nital.semantic.model import find_semantic_model, load_semantic_model
+    from nital.semantic.segmenter import semantic_segment
 
-    options = SegmentOptions(target, phases, model, boost, tuple(materials), crop_classifier)
-    if model in CLASSICAL_METHODS:
+    if options.model in CLASSICAL_METHODS:
         if options.target == "auto":
-            raise UsageError(f"--model {model} needs a --target: {', '.join(TARGETS)}")
-        return classical_segment(micrograph, model, cast(Target, options.target), phases)
-    return run(micrograph, options, progress or (lambda stage, share: None))
+            raise UsageError(f"--model {options.model} needs a --target: {', '.join(TARGETS)}")
+        target = cast(Target, options.target)
+        return classical_segment(micrograph, options.model, target, options.phases)
+    folder = find_semantic_model(options.model)
+    if folder is not None:
+        return semantic_segment(micrograph, load_semantic_model(folder), options, progress)
+    found = run(micrograph, options, progress)
+    return without_scratches(found) if options.boost and found.target == "grains" else found

@@ -64,7 +64,7 @@ def test_failed_images_give_status_one(folder: Path, tmp_path: Path) -> None:
     ("arguments", "status", "message"),
     [
         (("--methods", ""), 2, "names no method"),
-        (("--methods", "otsu", "--split", "test"), 2, "is not one of all, train, validation"),
+        (("--methods", "otsu", "--split", "half"), 2, "is not one of all, train, validation, test"),
         (("--methods", "otsu", "--limit", "0"), 2, "--limit"),
         (("--methods", "otsu", "--tuned", "missing.toml"), 1, "missing.toml: cannot be read"),
     ],

@@ -107,8 +107,8 @@ def test_splits(tmp_path: Path) -> None:
     assert only.split("train") == ()
     assert len(only.split("validation")) == 4
     assert check_split("train") == "train"
-    with pytest.raises(UsageError, match="'test' is not one of all, train, validation"):
-        check_split("test")
+    with pytest.raises(UsageError, match="'other' is not one of all, train, validation, test"):
+        check_split("other")
 
 
 def test_bad_labels_are_named_with_the_remedy(tmp_path: Path) -> None:

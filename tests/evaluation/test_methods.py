@@ -9,7 +9,14 @@ import pytest
 import nital
 from nital.errors import UsageError
 from nital.evaluation.datasets import read_dataset
-from nital.evaluation.methods import Method, parse_methods, run_method, score
+from nital.evaluation.methods import (
+    Method,
+    check_models,
+    parse_methods,
+    run_method,
+    score,
+    with_and_without_boost,
+)
 
 
 def test_names() -> None:
@@ -23,6 +30,18 @@ def test_names() -> None:
     ):
         with pytest.raises(UsageError, match=message):
             parse_methods(text)
+
+
+def test_models_with_a_boost_are_also_scored_without() -> None:
+    methods = with_and_without_boost(parse_methods("compact,otsu"))
+    assert [m.name for m in methods] == ["compact", "compact:no-boost", "otsu"]
+    assert with_and_without_boost(methods) == methods
+
+
+def test_a_model_that_cannot_be_loaded_is_named_before_any_work() -> None:
+    check_models(parse_methods("compact,otsu"))
+    with pytest.raises(UsageError, match="--methods: model 'nosuch' is not known"):
+        check_models(parse_methods("otsu,nosuch"))
 
 
 def test_configuration_hash_changes_with_what_a_user_can_choose() -> None:

@@ -41,15 +41,16 @@ def bench(
         str,
         typer.Option(
             metavar="NAME,...",
-            help="Models and classical methods (adaptive, canny, otsu, watershed, "
-            "watershed-gradient); compact:no-boost leaves the boost out.",
+            help="Models, folders of trained models, and classical methods (adaptive, canny, otsu, "
+            "watershed, watershed-gradient); compact:no-boost leaves the boost out.",
         ),
     ] = "compact,otsu",
     split: Annotated[
         str,
         typer.Option(
-            metavar="all|train|validation",
-            help="Part of the sets that models may be trained on; other sets are taken whole.",
+            metavar="all|train|validation|test",
+            help="Part of the sets that models may be trained on; other sets are taken whole. "
+            "test: the images that nital train unet and its like keep out.",
         ),
     ] = "all",
     limit: Annotated[
@@ -64,6 +65,10 @@ def bench(
             show_default=False,
         ),
     ] = None,
+    no_boost: Annotated[
+        bool,
+        typer.Option("--no-boost", help="Score each model also without the boost, in a column."),
+    ] = False,
     jobs: Jobs = 1,
 ) -> None:
     """Score methods on labelled micrographs: tables, intervals, pictures with the worst first.
@@ -71,7 +76,7 @@ def bench(
     Writes bench.json, bench.csv, bench.md and bench.html. One frozen configuration serves all
     sets; what is asked for follows from the task in dataset.toml.
     """
-    raise typer.Exit(bench_command(datasets, out, methods, split, limit, tuned, jobs))
+    raise typer.Exit(bench_command(datasets, out, methods, split, limit, tuned, no_boost, jobs))
 
 
 def bench_command(
@@ -81,6 +86,7 @@ def bench_command(
     split: str = "all",
     limit: int | None = None,
     tuned: Path | None = None,
+    no_boost: bool = False,
     jobs: int = 1,
 ) -> int:
     """Run a benchmark and write it; return the exit status.
@@ -94,7 +100,7 @@ def bench_command(
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
-        return _run(console, folders, out, methods, split, limit, tuned, jobs)
+        return _run(console, folders, out, methods, split, limit, tuned, no_boost, jobs)
     except NitalError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return BAD_USAGE if isinstance(error, UsageError) else SOME_FAILED
@@ -111,15 +117,19 @@ def _run(
     split: str,
     limit: int | None,
     tuned: Path | None,
+    no_boost: bool,
     jobs: int,
 ) -> int:
     from nital.evaluation.bench import Bench, plan, read_tuned, run
     from nital.evaluation.datasets import check_split, find_datasets, read_dataset
-    from nital.evaluation.methods import parse_methods
+    from nital.evaluation.methods import check_models, parse_methods, with_and_without_boost
     from nital.evaluation.output import prepare_folder, write_bench
     from nital.evaluation.tables import About
 
     chosen = parse_methods(methods, read_tuned(tuned))
+    check_models(chosen)
+    if no_boost:
+        chosen = with_and_without_boost(chosen)
     part = check_split(split)
     sets = [read_dataset(folder) for folder in find_datasets(folders)]
     work, notes = plan(sets, chosen, part, limit)

@@ -35,6 +35,31 @@ SEGMENT_EPILOG = (
     "nital segment 'series/**/*.tif' --out results --pixel-size 12.5nm --resume"
 )
 
+Model = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME|PATH",
+        help="compact, which needs no network, or the folder of a trained model.",
+    ),
+]
+Method = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="In place of a model, a classical method: adaptive, canny, otsu, watershed, "
+        "watershed-gradient. Needs a --target.",
+        show_default=False,
+    ),
+]
+CompleteBoundaries = Annotated[
+    bool,
+    typer.Option(
+        "--complete-boundaries",
+        help="Grains: lead boundaries that end in a grain on to the next one where the image "
+        "shows them.",
+    ),
+]
+
 
 def segment_images(
     images: Annotated[
@@ -62,20 +87,15 @@ def segment_images(
             show_default=False,
         ),
     ] = None,
-    model: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME|PATH",
-            help="compact, which needs no network; the folder of an exported model; or, for "
-            "comparison, adaptive, canny, otsu, watershed, watershed-gradient.",
-        ),
-    ] = "compact",
+    model: Model = "compact",
+    method: Method = None,
     materials: MaterialNames = None,
     crop_classifier: CropClassifierFolder = None,
     pixel_size: PixelSizeText = None,
     pixel_size_error: PixelSizeError = 0.01,
     no_boost: NoBoost = False,
     specimens: Specimens = None,
+    complete_boundaries: CompleteBoundaries = False,
     jobs: Jobs = 1,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -91,8 +111,9 @@ def segment_images(
         from nital.report.page import picture_side
         from nital.run import SegmentJob
 
-        named = (materials, crop_classifier)
-        options = _options(target.value, phases, model, not no_boost, *named)
+        chosen = model if method is None else _classical(method, model)
+        named = (materials, crop_classifier, complete_boundaries)
+        options = _options(target.value, phases, chosen, not no_boost, *named)
         return SegmentJob(
             out=out,
             options=options,
@@ -115,13 +136,28 @@ def _options(
     boost: bool,
     materials: str | None,
     folder: Path | None,
+    complete: bool,
 ) -> SegmentOptions:
     """What was typed as options of a segmentation."""
     from nital.segmentation import SegmentOptions
 
     names = tuple(name.strip() for name in (materials or "").split(",") if name.strip())
     recorded = None if folder is None else str(folder)
-    return SegmentOptions(target, phases, model, boost, names, recorded)
+    return SegmentOptions(target, phases, model, boost, names, recorded, complete)
+
+
+def _classical(method: str, model: str) -> str:
+    """The classical method asked for with ``--method``, which leaves no room for a model."""
+    from nital.classical import CLASSICAL_METHODS
+    from nital.errors import UsageError
+
+    if method not in CLASSICAL_METHODS:
+        raise UsageError(
+            f"--method {method} is not one of {', '.join(CLASSICAL_METHODS)}; choose one of them"
+        )
+    if model != "compact":
+        raise UsageError(f"--method {method} uses no model; leave --model {model} out")
+    return method
 
 
 def _check_model(options: SegmentOptions) -> str | None:
@@ -129,16 +165,20 @@ def _check_model(options: SegmentOptions) -> str | None:
     from nital.classical import CLASSICAL_METHODS
     from nital.errors import ModelError, UsageError
     from nital.models import load_model
+    from nital.semantic.model import find_semantic_model, load_semantic_model
 
     if options.model in CLASSICAL_METHODS:
         if options.target == "auto":
             raise UsageError(f"--model {options.model} cannot choose the --target: name one")
         return None
+    folder = find_semantic_model(options.model)
     try:
         if options.materials:
             from nital.boost.crop_classifier import check_names
 
             check_names(options.materials, options.crop_classifier)
+        if folder is not None:
+            return load_semantic_model(folder).sha256
         return load_model(options.model).sha256
     except ModelError as error:
         raise UsageError(f"--model: {error}") from error

@@ -129,8 +129,30 @@ def plan(
                 f"{name}: {seen} of {len(samples)} images are in the part that models are trained "
                 "on; --split validation leaves them out"
             )
+        notes += _known_to_models(dataset, samples, methods)
         work += [Work(dataset, sample, method) for sample in samples for method in methods]
     return tuple(work), tuple(notes)
+
+
+def _known_to_models(
+    dataset: Dataset, samples: Sequence[Sample], methods: Sequence[Method]
+) -> list[str]:
+    """A note for each supervised segmenter that has been trained on some of the images."""
+    from nital.semantic.model import find_semantic_model, load_semantic_model
+
+    notes = []
+    for method in methods:
+        folder = find_semantic_model(method.model)
+        if folder is None:
+            continue
+        model = load_semantic_model(folder)
+        seen = sum(sample.name in model.images_trained_on(dataset.name) for sample in samples)
+        if seen:
+            notes.append(
+                f"{dataset.folder.resolve().name}: {method.name} was trained on {seen} of "
+                f"{len(samples)} images; --split test leaves them out"
+            )
+    return notes
 
 
 def _by_hash(sample: Sample) -> str:

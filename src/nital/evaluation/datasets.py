@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.errors import InputError, UsageError
+from nital.evaluation.parts import three_parts
 from nital.io import IMAGE_SUFFIXES, read_labels
 from nital.segmentation import Target
 
@@ -28,7 +29,7 @@ __all__ = [
 ]
 
 Task = Literal["boundaries", "instances", "layers", "phases", "semantic", "unlabelled"]
-Split = Literal["all", "train", "validation"]
+Split = Literal["all", "train", "validation", "test"]
 SPLITS: tuple[str, ...] = get_args(Split)
 
 TARGETS: dict[str, Target] = {
@@ -122,9 +123,15 @@ class Dataset:
         return 0 if silent else None
 
     def split(self, which: Split) -> tuple[Sample, ...]:
-        """Samples of one part: sets that are not for training are validation as a whole."""
+        """Samples of one part: sets that are not for training are validation as a whole.
+
+        ``"test"`` is the part that ``nital train unet`` and its like keep out of training.
+        """
         if which == "all":
             return self.samples
+        if which == "test":
+            parts = three_parts([each.name for each in self.samples])
+            return tuple(each for each in self.samples if parts[each.name] == "test")
         held_out = [self.use != "train" or is_validation(each.name) for each in self.samples]
         wanted = which == "validation"
         return tuple(s for s, held in zip(self.samples, held_out, strict=True) if held == wanted)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nital.classical import CLASSICAL_METHODS, classical_segment
-from nital.errors import UsageError
+from nital.errors import ModelError, UsageError
 from nital.evaluation import samiam
 from nital.evaluation.boundaries import regions_between_lines
 from nital.evaluation.contingency import contingency
@@ -26,7 +27,14 @@ from nital.evaluation.sizes import nearest_grain
 from nital.micrograph import Micrograph
 from nital.segmentation import Segmentation
 
-__all__ = ["Method", "parse_methods", "run_method", "score"]
+__all__ = [
+    "Method",
+    "check_models",
+    "parse_methods",
+    "run_method",
+    "score",
+    "with_and_without_boost",
+]
 
 NO_BOOST = ":no-boost"
 
@@ -85,11 +93,48 @@ def parse_methods(text: str, tuned: dict[str, dict[str, Any]] | None = None) -> 
     methods = []
     for name in names:
         model = name.removesuffix(NO_BOOST)
-        if model in CLASSICAL_METHODS and model != name:
+        if model != name and not _has_boost(model):
             raise UsageError(f"--methods {name}: {model} has no boost to leave out; give {model}")
         options = {} if model in CLASSICAL_METHODS else (tuned or {})
         methods.append(Method(model, model == name, options))
     return tuple(methods)
+
+
+def check_models(methods: Sequence[Method]) -> None:
+    """Refuse, before any work, models that cannot be loaded.
+
+    Raises
+    ------
+    UsageError
+        Naming the first of them.
+    """
+    from nital.models import load_model
+    from nital.semantic.model import find_semantic_model, load_semantic_model
+
+    for method in methods:
+        folder = find_semantic_model(method.model)
+        try:
+            if folder is not None:
+                load_semantic_model(folder)
+            elif method.model not in CLASSICAL_METHODS:
+                load_model(method.model)
+        except ModelError as error:
+            raise UsageError(f"--methods: {error}") from error
+
+
+def with_and_without_boost(methods: Sequence[Method]) -> tuple[Method, ...]:
+    """Every method, each that has a boost followed by itself without."""
+    every: list[Method] = []
+    for method in methods:
+        raw = [replace(method, boost=False)] if _has_boost(method.model) else []
+        every += [each for each in (method, *raw) if each not in every]
+    return tuple(every)
+
+
+def _has_boost(model: str) -> bool:
+    from nital.semantic.model import find_semantic_model
+
+    return model not in CLASSICAL_METHODS and find_semantic_model(model) is None
 
 
 def run_method(micrograph: Micrograph, method: Method, dataset: Dataset) -> Segmentation:

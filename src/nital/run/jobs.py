@@ -75,14 +75,7 @@ class SegmentJob:
         if self.resume and _is_complete(item.path, folder, fragment, RESULT_FILES, request):
             return "unchanged", "result is there already"
         micrograph = nital.read(item.path, pixel_size=self.pixel_size)
-        segmentation = nital.segment(
-            micrograph,
-            target=self.options.target,
-            phases=self.options.phases,
-            model=self.options.model,
-            boost=self.options.boost,
-            progress=progress,
-        )
+        segmentation = nital.segment(micrograph, **asdict(self.options), progress=progress)
         if progress is not None:
             progress("measuring and writing", 1.0)
         from nital.metrology import measure

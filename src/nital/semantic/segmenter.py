@@ -1,0 +1,103 @@
+"""One function from a micrograph to the result of a supervised segmenter."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from nital.classical.segmenter import by_falling_area
+from nital.errors import UsageError
+from nital.evaluation.datasets import TARGETS
+from nital.micrograph import Micrograph
+from nital.models.tiles import standardise
+from nital.polycrystals.lines import close_gaps, grains_between
+from nital.segmentation import ModelInfo, Progress, Segmentation, SegmentOptions, Target
+from nital.semantic.model import SemanticModel
+
+__all__ = ["semantic_segment"]
+
+
+def semantic_segment(
+    micrograph: Micrograph, model: SemanticModel, options: SegmentOptions, progress: Progress
+) -> Segmentation:
+    """Segment one micrograph with a supervised segmenter.
+
+    A model of named classes answers phases and layers: the classes are phases 1, 2 ... by falling
+    area in the image, and ``parameters["found"]["classes"]`` says which is which. A model of grain
+    boundaries answers grains: the regions between its lines, small gaps closed.
+
+    Raises
+    ------
+    UsageError
+        When the target is one that the model was not trained for.
+    """
+    own = TARGETS[model.task]
+    possible: tuple[str, ...] = ("grains",) if own == "grains" else ("phases", "layers")
+    target, reason = options.target, "asked for"
+    if target == "auto":
+        target, reason = own, f"the model was trained on {model.task}"
+    if target not in possible:
+        raise UsageError(
+            f"model {options.model} was trained on {model.task} and answers "
+            f"{' or '.join(possible)}, not {target}; choose another --target or --model"
+        )
+
+    def encoding(share: float) -> None:
+        progress("segment", share)
+
+    classes, probability = model.classify(standardise(micrograph.content), encoding)
+    warnings = list(micrograph.warnings)
+    if target == "grains":
+        labels, phases, confidence = _grains(classes, probability)
+        found: dict[str, str] = {"1": "grain"}
+    else:
+        labels, phases, found = _materials(classes, model, target)
+        confidence = np.rint(255 * probability).astype(np.uint8)
+        if options.phases not in (None, len(model.classes)):
+            warnings.append(
+                f"--phases {options.phases} has no effect: the model tells "
+                f"{len(model.classes)} classes apart"
+            )
+    below = ((0, micrograph.shape[0] - micrograph.content_rows), (0, 0))
+    return Segmentation(
+        micrograph=micrograph,
+        labels=np.pad(labels, below).astype(np.int32),
+        phases=np.pad(phases, below).astype(np.uint8),
+        confidence=np.pad(confidence, below).astype(np.uint8),
+        target=cast(Target, target),
+        target_reason=reason,
+        model=ModelInfo(model.name, model.sha256),
+        parameters={**options.as_dict(), "found": {"classes": found}},
+        warnings=tuple(warnings),
+    )
+
+
+def _grains(
+    classes: NDArray[np.uint8], probability: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.uint8]]:
+    """Grains between lines (class 1), one phase, and the mean probability within each grain."""
+    labels = grains_between(close_gaps(classes == 1))
+    areas = np.bincount(labels.ravel())
+    sums = np.bincount(labels.ravel(), weights=probability.ravel())
+    mean = np.rint(255 * sums / np.maximum(areas, 1)).astype(np.uint8)
+    return labels, np.ones(labels.shape, dtype=np.uint8), mean[labels]
+
+
+def _materials(
+    classes: NDArray[np.uint8], model: SemanticModel, target: str
+) -> tuple[NDArray[np.int32], NDArray[np.uint8], dict[str, str]]:
+    """Connected regions, phases by falling area, and the name of each phase."""
+    phases = by_falling_area(classes.astype(np.int64))
+    found = {
+        str(phase): model.classes[int(classes[phases == phase][0])]
+        for phase in range(1, int(phases.max()) + 1)
+    }
+    matrix = 1 if target == "phases" else 0
+    labels = np.zeros(phases.shape, dtype=np.int32)
+    for phase in range(matrix + 1, len(found) + 1):
+        pieces, _ = ndimage.label(phases == phase)
+        labels = np.where(pieces > 0, pieces + labels.max(), labels)
+    return labels, phases, found
