@@ -141,9 +141,9 @@ def segment(
     phases
         Number of phases or materials, 1...8; estimated when ``None``.
     model
-        ``"compact"``, a folder with an exported compact model or a trained supervised segmenter,
-        or a classical method: ``"otsu"``, ``"adaptive"``, ``"canny"``, ``"watershed"``,
-        ``"watershed-gradient"``.
+        ``"compact"``, a folder with an exported compact model or a trained supervised segmenter, a
+        Segment Anything model by name or path (``docs/sam.md``), or a classical method:
+        ``"otsu"``, ``"adaptive"``, ``"canny"``, ``"watershed"``, ``"watershed-gradient"``.
     boost
         Remove doubtful and superfluous candidates; ``False`` shows the raw masks.
     materials
@@ -175,8 +175,10 @@ def segment(
 
 def _find(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> Segmentation:
     """Ask a classical method, a supervised segmenter or a promptable model."""
+    from nital.automatic.prompted import run_prompted
     from nital.automatic.straight_path import run
     from nital.classical import CLASSICAL_METHODS, classical_segment
+    from nital.models import is_promptable
     from nital.polycrystals.refine import without_scratches
     from nital.semantic.model import find_semantic_model, load_semantic_model
     from nital.semantic.segmenter import semantic_segment
@@ -189,5 +191,6 @@ def _find(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -
     folder = find_semantic_model(options.model)
     if folder is not None:
         return semantic_segment(micrograph, load_semantic_model(folder), options, progress)
-    found = run(micrograph, options, progress)
+    chosen = run_prompted if is_promptable(options.model) else run
+    found = chosen(micrograph, options, progress)
     return without_scratches(found) if options.boost and found.target == "grains" else found

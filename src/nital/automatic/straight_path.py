@@ -14,6 +14,7 @@ from nital.automatic.scale import natural_scale
 from nital.automatic.target import choose_target
 from nital.micrograph import Micrograph
 from nital.models import load_model
+from nital.models.compact import CompactModel
 from nital.models.tiles import standardise
 from nital.segmentation import ModelInfo, Progress, Segmentation, SegmentOptions, Target
 
@@ -30,7 +31,7 @@ Parts = tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.uint8]]
 def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> Segmentation:
     """Segment with a promptable model that has dense maps; see :func:`nital.segment`."""
     progress("model", 0.0)
-    model = load_model(options.model)
+    model = cast(CompactModel, load_model(options.model))
     image = standardise(micrograph.content)
     warnings = list(micrograph.warnings)
     target, reason = options.target, "asked for"

@@ -17,6 +17,7 @@ from nital.cli.compare import COMPARE_EPILOG
 from nital.cli.compare import compare as compare_labels
 from nital.cli.export import EXPORT_EPILOG, export_labels
 from nital.cli.measure import MEASURE_EPILOG, measure_labels
+from nital.cli.models import models_app
 from nital.cli.segment import SEGMENT_EPILOG, segment_images
 from nital.cli.simulate import SIMULATE_EPILOG
 from nital.cli.simulate import simulate as simulate_set
@@ -87,4 +88,5 @@ app.command("compare", epilog=COMPARE_EPILOG)(compare_labels)
 app.command("info", epilog=INFO_EPILOG)(show_info)
 app.command("simulate", epilog=SIMULATE_EPILOG)(simulate_set)
 add_semantic_commands(train_app)
+app.add_typer(models_app, name="models")
 app.add_typer(train_app, name="train")

@@ -39,7 +39,8 @@ Model = Annotated[
     str,
     typer.Option(
         metavar="NAME|PATH",
-        help="compact, which needs no network, or the folder of a trained model.",
+        help="compact, which needs no network; the folder of a trained model or of transformers; a "
+        "name of 'nital models list', such as sam-vit-b; or a sam_vit_*.pth.",
     ),
 ]
 Method = Annotated[
@@ -163,7 +164,7 @@ def _classical(method: str, model: str) -> str:
 def _check_model(options: SegmentOptions) -> str | None:
     """Refuse a model that cannot be used, before any work; return the hash of its weights."""
     from nital.classical import CLASSICAL_METHODS
-    from nital.errors import ModelError, UsageError
+    from nital.errors import MissingExtraError, ModelError, UsageError
     from nital.models import load_model
     from nital.semantic.model import find_semantic_model, load_semantic_model
 
@@ -180,5 +181,5 @@ def _check_model(options: SegmentOptions) -> str | None:
         if folder is not None:
             return load_semantic_model(folder).sha256
         return load_model(options.model).sha256
-    except ModelError as error:
+    except (MissingExtraError, ModelError) as error:
         raise UsageError(f"--model: {error}") from error

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nital.prompts import PromptSet
 
-__all__ = ["Decoded", "Embedding", "PromptableModel"]
+__all__ = ["Decoded", "Embedding", "PromptableModel", "Selected", "SelectiveModel"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Embedding:
     """
 
     shape: tuple[int, int]
-    maps: dict[str, NDArray[Any]]
+    maps: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,28 @@ class Decoded:
     windows: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Selected:
+    """Those masks of some prompts that were worth drawing.
+
+    Parameters
+    ----------
+    logits
+        (M, h, w) float32.
+    scores
+        (M,) predicted IoU, 0...1.
+    windows
+        (M, 4) float32 top, left, bottom, right: the part of the image that each grid covers.
+    prompts
+        (M,) index of the prompt of each.
+    """
+
+    logits: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    windows: NDArray[np.float32]
+    prompts: NDArray[np.intp]
+
+
 class PromptableModel(Protocol):
     """A model that answers points and boxes with masks."""
 
@@ -65,3 +87,18 @@ class PromptableModel(Protocol):
 
     def decode(self, embedding: Embedding, prompts: PromptSet, level: str) -> Decoded:
         """Decode prompts at one level: ``"object"`` or ``"phase"``."""
+
+
+class SelectiveModel(PromptableModel, Protocol):
+    """A model that predicts how good a mask is before it draws it."""
+
+    def decode_selected(
+        self,
+        embedding: Embedding,
+        prompts: PromptSet,
+        *,
+        lowest_score: float,
+        best: bool,
+        level: str = "object",
+    ) -> Selected:
+        """Draw the masks with a score above a bar; of each prompt only the best, if asked for."""

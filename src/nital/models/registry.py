@@ -2,32 +2,124 @@
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from nital.errors import ModelError
+from nital.errors import MissingExtraError, ModelError
 from nital.models.compact import CompactModel
+from nital.models.protocol import PromptableModel
 
-__all__ = ["load_model"]
+if TYPE_CHECKING:
+    from nital.models.sam import SamSegmenter
+
+__all__ = ["GRID", "is_promptable", "load_model", "need_sam_extra"]
 
 WEIGHTS = Path(__file__).parent / "weights"
+GRID = ":grid"
+"""Behind a model's name: ask it on SAM's grid of points instead of where objects are likely."""
+
+
+def is_promptable(name: str) -> bool:
+    """Whether the automatic mode of a model is the mask generator, not dense maps."""
+    plain = name.removesuffix(GRID)
+    return name != plain or not (plain == "compact" or (Path(plain) / "compact.json").is_file())
 
 
 @lru_cache(maxsize=2)
-def load_model(name: str) -> CompactModel:
-    """Load a model by name or from a folder; weights are checked against their SHA-256 first.
+def load_model(name: str) -> PromptableModel:
+    """Load a model by name or from a path; weights are checked against their SHA-256 first.
+
+    Parameters
+    ----------
+    name
+        ``"compact"``, a model of ``nital models list``, a folder with an exported compact model or
+        a model saved by transformers, or a checkpoint of ``segment_anything``.
 
     Raises
     ------
     ModelError
-        When the name is unknown or the weights are missing or damaged.
+        When the name is unknown or the weights are missing, damaged or of another kind.
+    MissingExtraError
+        When the model needs ``nital[sam]`` and that is not installed.
     """
-    if name == "compact":
+    from nital.models.catalogue import CATALOGUE
+
+    plain = name.removesuffix(GRID)
+    if plain == "compact":
         return CompactModel.load(WEIGHTS)
-    folder = Path(name)
-    if (folder / "compact.json").is_file():
-        return CompactModel.load(folder)
+    path = Path(plain)
+    if (path / "compact.json").is_file():
+        return CompactModel.load(path)
+    if plain in CATALOGUE and not path.exists():
+        return _from_catalogue(plain)
+    if path.is_dir() and (path / "config.json").is_file():
+        need_sam_extra()
+        from nital.models.sam.load import load_folder
+
+        return load_folder(path, path.resolve().name)
+    if path.is_file() and path.suffix in (".pth", ".pt"):
+        return _from_checkpoint(path)
     raise ModelError(
-        f"model {name!r} is not known: use 'compact', or a folder with the files of an exported"
-        " compact model (compact.json beside its .onnx files)"
+        f"model {plain!r} is not known: use 'compact', a name from 'nital models list', a folder"
+        " with an exported compact model or one saved by transformers, or a sam_vit_*.pth"
     )
+
+
+def need_sam_extra() -> None:
+    """Say what to install where Segment Anything cannot run."""
+    from importlib.util import find_spec
+
+    missing = [each for each in ("torch", "transformers", "safetensors") if find_spec(each) is None]
+    if missing:
+        raise MissingExtraError(
+            f"Segment Anything models need {' and '.join(missing)}: pip install 'nital[sam]'"
+        )
+
+
+def _from_catalogue(name: str) -> SamSegmenter:
+    """A model of the cache, fetched at its first use."""
+    need_sam_extra()
+    from nital.models.sam.convert import convert_checkpoint
+    from nital.models.sam.load import load_folder
+    from nital.models.store import check, fetch
+
+    folder = fetch(name, convert=convert_checkpoint, progress=_tell)
+    check(folder)
+    return load_folder(folder, name)
+
+
+def _tell(file: str, have: int, total: int) -> None:
+    """Say on a terminal how far a file is that is fetched at its first use."""
+    if sys.stderr.isatty():
+        end = "\n" if have >= total else ""
+        print(
+            f"\rfetching {file}: {have / 1e6:.0f} of {total / 1e6:.0f} MB", end=end, file=sys.stderr
+        )
+
+
+def _from_checkpoint(path: Path) -> SamSegmenter:
+    """A checkpoint of the original authors, converted once into the cache."""
+    need_sam_extra()
+    import shutil
+
+    from nital.models.download import file_sha256
+    from nital.models.sam.convert import convert_checkpoint
+    from nital.models.sam.load import load_folder
+    from nital.models.store import cache_folder, manifest_of, seal
+
+    sha256 = file_sha256(path)
+    folder = cache_folder() / f"converted-{sha256[:16]}"
+    if manifest_of(folder) is None:
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            convert_checkpoint(path, folder)
+            seal(folder, {"name": path.name, "checkpoint_sha256": sha256})
+        except OSError as error:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise ModelError(
+                f"{folder} cannot be written ({error.strerror or error}); free some space, or set"
+                " NITAL_CACHE to a folder on another disk"
+            ) from error
+    return load_folder(folder, path.stem)
