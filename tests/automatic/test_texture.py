@@ -48,6 +48,19 @@ def test_one_layer_and_two_phases_are_told_without_texture(regions, target, numb
     assert find_texture(standardise(regions[0]), target, number).weight == 0
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (3, 120), (13, 64)])
+def test_tiny_images_have_a_texture_too(shape):
+    image = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    found = find_texture(image, "layers", 3)
+    assert np.isfinite(found.maps).all()
+    assert found.maps.shape[1:] == (-(-shape[0] // 4), -(-shape[1] // 4))
+
+
+def test_large_images_are_looked_at_smaller(monkeypatch, regions):
+    monkeypatch.setattr("nital.automatic.texture.LARGEST", 128)
+    assert max(find_texture(standardise(regions[0]), "layers", 3).maps.shape[1:]) == 32
+
+
 def test_raw_masks_are_those_without_texture(regions):
     result = nital.segment(nital.Micrograph(regions[0][:96]), "layers", phases=3, boost=False)
     assert result.parameters["found"]["texture_weight"] == 0

@@ -27,6 +27,7 @@ FEWEST = {"phases": 3}  # phases from which texture counts: two are matrix and p
 CLEAR_WEIGHT = 2.0  # of such a texture beside the embedding, both in calibrated units
 FAINT_WEIGHT = {"layers": 1.0}  # of any other texture, by target; 0 where not named
 SAMPLES = 1500
+LARGEST = 2048  # longest side in pixels at which texture is looked at, which bounds the memory
 ASSUMED = 2  # phases to look for when their number is not given
 
 
@@ -67,7 +68,8 @@ def find_texture(image: NDArray[np.float32], target: str, number: int | None) ->
     """
     if (number or ASSUMED) < FEWEST.get(target, 2):
         return NO_TEXTURE
-    maps = texture_features(rescale(image, natural_factor(image)), side=SIDE)
+    factor = min(natural_factor(image), LARGEST / max(image.shape))
+    maps = texture_features(rescale(image, factor), side=SIDE)
     flat = maps.reshape(len(maps), -1).T
     samples = np.ascontiguousarray(flat[:: max(1, len(flat) // SAMPLES)])
     weights = np.ones(len(samples), dtype=np.float32)
