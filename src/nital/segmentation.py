@@ -178,6 +178,7 @@ def _find(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -
     from nital.automatic.prompted import run_prompted
     from nital.automatic.straight_path import run
     from nital.classical import CLASSICAL_METHODS, classical_segment
+    from nital.classical.choice import threshold_where_as_good
     from nital.models import is_promptable
     from nital.polycrystals.refine import without_scratches
     from nital.semantic.model import find_semantic_model, load_semantic_model
@@ -191,6 +192,10 @@ def _find(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -
     folder = find_semantic_model(options.model)
     if folder is not None:
         return semantic_segment(micrograph, load_semantic_model(folder), options, progress)
-    chosen = run_prompted if is_promptable(options.model) else run
-    found = chosen(micrograph, options, progress)
-    return without_scratches(found) if options.boost and found.target == "grains" else found
+    prompted = is_promptable(options.model)
+    found = (run_prompted if prompted else run)(micrograph, options, progress)
+    if options.boost and found.target == "grains":
+        return without_scratches(found)
+    if options.boost and options.target == "auto" and not prompted:
+        return threshold_where_as_good(found)
+    return found
