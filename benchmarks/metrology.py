@@ -51,6 +51,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the JSON here")
     arguments = parser.parse_args()
     side, count, images = (1024, 625, 10) if arguments.quick else (4096, 10_000, 200)
+    measure(wrapped(tiles(64, 9), "grains"))  # so that no import is timed
     result: dict[str, Any] = {"benchmark": "metrology", "side": side, "objects": count}
     for target in ("particles", "grains"):
         labels = discs(side, count) if target == "particles" else tiles(side, count)
@@ -65,8 +66,9 @@ def main() -> None:
                 "ratio_regionprops_table": peer / processor,
             }
             print(f"regionprops_table: {seconds:.2f} s, processor {peer:.2f} s", file=sys.stderr)
-    result |= {"images": images, "report_seconds": report_seconds(images)}
-    print(f"report of {images} images: {result['report_seconds']:.1f} s", file=sys.stderr)
+    seconds, processor = report_seconds(images)
+    result |= {"images": images, "report_seconds": seconds, "report_processor_seconds": processor}
+    print(f"report of {images}: {seconds:.1f} s, processor {processor:.1f} s", file=sys.stderr)
     text = json.dumps(result)
     if arguments.json is not None:
         arguments.json.write_text(text + "\n", encoding="utf-8")
@@ -131,8 +133,8 @@ def peer_table(segmentation: Segmentation) -> object:
     return regionprops_table(segmentation.labels, segmentation.micrograph.pixels, COLUMNS)
 
 
-def report_seconds(images: int) -> float:
-    """Seconds for parts and page of a report, pictures and tables of 512 x 512 images included."""
+def report_seconds(images: int) -> tuple[float, float]:
+    """Wall-clock and processor seconds for the report of images of 512 x 512 with pictures."""
     labels = tiles(512, 200)
     segmentation = wrapped(labels, "grains")
     measurements = measure(segmentation)
@@ -141,15 +143,15 @@ def report_seconds(images: int) -> float:
         out = Path(folder)
         for number in range(images):
             write_result(segmentation, measurements, overlay, out / f"image{number}", {})
-        start = time.perf_counter()
+        parts = [(out / f"image{n}", out / ".report" / f"image{n}.html") for n in range(images)]
         side = picture_side(images)
-        parts = []
-        for number in range(images):
-            part = out / ".report" / f"image{number}.html"
-            write_fragment(part, f"image{number}", measurements, segmentation, side)
-            parts.append((out / f"image{number}", part))
-        write_report(out / "report.html", parts, ["nital"], [])
-        return time.perf_counter() - start
+
+        def work() -> None:
+            for folder_of_image, part in parts:
+                write_fragment(part, folder_of_image.name, measurements, segmentation, side)
+            write_report(out / "report.html", parts, ["nital"], [])
+
+        return timed(work)
 
 
 if __name__ == "__main__":

@@ -178,3 +178,12 @@ def test_a_fraction_stays_below_one():
 def test_what_has_no_interval_gets_none():
     found = Finding("ecd_d50", 9.0, 1, None, 3, "made up")
     assert widened(found, {"pixel_size": 0.1}) == found
+
+
+def test_lengths_of_particles_widen_with_their_diameter(wrap, powder, by_name):
+    found = of_model(wrap, powder, 0.8, by_name)
+    for name in ("feret_max_median", "inscribed_diameter_median"):
+        relative = found[name].budget["outlines"] / found[name].value
+        expected = found["ecd_d50"].budget["outlines"] / found["ecd_d50"].value
+        assert relative == pytest.approx(expected, rel=1e-6)
+    assert found["circularity_median"].budget is None

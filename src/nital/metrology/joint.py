@@ -49,6 +49,13 @@ _LINES = (
     "astm_g_abrams",
 )
 _FRACTIONS = ("coverage", "phase_fraction", "phase_fraction_points")
+# Lengths whose median goes with that of the diameter.
+_MEDIAN_LENGTHS = (
+    "feret_max_median",
+    "feret_min_median",
+    "inscribed_diameter_median",
+    "circumscribed_diameter_median",
+)
 _PERCENTS = (10, 50, 90)
 _WEIGHTED = {"": 0, "_area": 2, "_volume": 3}
 # In a network of cells, three boundaries meet at a point and there are three to a cell, so one more
@@ -242,12 +249,13 @@ class Spread:
 
     def _of_sizes(self, found: Finding, objects: bool) -> float:
         """Spread of means and percentiles of sizes, on the logarithmic scale."""
-        if not found.name.startswith(("ecd_", "object_area_mean")):
+        name = "ecd_d50" if found.name in _MEDIAN_LENGTHS else found.name
+        if not name.startswith(("ecd_", "object_area_mean")):
             return 0.0
         key = found.phase, objects
         if key not in self._sizes:
             self._sizes[key] = self._size_spreads(*key)
-        return self._sizes[key].get(found.name, 0.0)
+        return self._sizes[key].get(name, 0.0)
 
     def _size_spreads(self, phase: int | None, objects: bool) -> dict[str, float]:
         """Spread of every size of the objects of a phase, or of all."""
