@@ -211,11 +211,13 @@ def run_nital(
     """Nital's generator on the grid, or on points from the image's structure."""
     from nital.generator import GeneratorOptions, generate
     from nital.models.sam.load import load_folder
-    from nital.prompts.structure import structure_rounds
+    from nital.prompts.structure import StructureOptions, structure_rounds
 
     segmenter = load_folder(model, "bench")
-    wanted = GeneratorOptions(options.pop("points"), **options)
-    source = (lambda image: structure_rounds(image).rounds) if method == "adaptive" else None
+    points = options.pop("points")
+    wanted = GeneratorOptions(points, **options)
+    limit = StructureOptions(most_points=max(1, points * points // 4))
+    source = (lambda image: structure_rounds(image, limit).rounds) if method == "adaptive" else None
     before = resident_mb()
     start, busy = time.perf_counter(), time.process_time()
     found = generate(segmenter, pixels, wanted, source=source)
