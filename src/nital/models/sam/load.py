@@ -50,8 +50,9 @@ def load_folder(folder: Path, name: str, device: str | None = None) -> SamSegmen
         raise MissingExtraError(
             "Segment Anything models need the extra: pip install 'nital[sam]'"
         ) from error
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    messages: Any = transformers.utils.logging
+    messages.set_verbosity_error()
+    messages.disable_progress_bar()
     try:
         network, report = getattr(transformers, kind).from_pretrained(
             folder, local_files_only=True, use_safetensors=True, output_loading_info=True
