@@ -35,6 +35,7 @@ STAGES = (
     "classical",
     "polycrystals",
     "automatic",
+    "detection",
     "metrology",
     "report",
     "run",

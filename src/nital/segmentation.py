@@ -21,6 +21,7 @@ __all__ = ["TARGETS", "ModelInfo", "SegmentOptions", "Segmentation", "Target", "
 Target = Literal["grains", "phases", "particles", "layers"]
 TARGETS: tuple[Target, ...] = get_args(Target)
 MAX_PHASES = 8
+MIN_CONFIDENCE = 0.5
 
 Progress = Callable[[str, float], None]
 
@@ -36,6 +37,7 @@ class SegmentOptions:
     materials: tuple[str, ...] = ()
     crop_classifier: str | None = None
     complete_boundaries: bool = False
+    min_confidence: float = MIN_CONFIDENCE
 
     def __post_init__(self) -> None:
         if self.target not in (*TARGETS, "auto"):
@@ -48,6 +50,10 @@ class SegmentOptions:
             raise UsageError(f"materials are those of layers; leave out the target {self.target}")
         if len(set(self.materials)) < len(self.materials) or len(self.materials) > MAX_PHASES:
             raise UsageError(f"name up to {MAX_PHASES} different materials")
+        if not 0 <= self.min_confidence <= 1:
+            raise UsageError(
+                f"the least confidence must lie between 0 and 1, not {self.min_confidence}"
+            )
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for ``summary.json``."""
@@ -127,6 +133,7 @@ def segment(
     materials: tuple[str, ...] = (),
     crop_classifier: str | None = None,
     complete_boundaries: bool = False,
+    min_confidence: float = MIN_CONFIDENCE,
     progress: Progress | None = None,
 ) -> Segmentation:
     """Segment one micrograph.
@@ -152,6 +159,9 @@ def segment(
         Folder of ``nital train crops``; the classifier that ships when ``None``.
     complete_boundaries
         Grains: lead boundaries that end on to the next one where the image shows them.
+    min_confidence
+        Particles of less confidence, 0...1, are uncertain: they stay in the labels, are drawn red,
+        and sizes are given with and without them.
     progress
         Called with a stage's name and the share of it that is done, 0...1.
 
@@ -164,8 +174,9 @@ def segment(
     """
     from nital.polycrystals.refine import complete_grains
 
+    names = tuple(materials)
     options = SegmentOptions(
-        target, phases, model, boost, tuple(materials), crop_classifier, complete_boundaries
+        target, phases, model, boost, names, crop_classifier, complete_boundaries, min_confidence
     )
     found = _find(micrograph, options, progress or (lambda stage, share: None))
     if complete_boundaries and found.target == "grains":
@@ -179,6 +190,8 @@ def _find(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -
     from nital.automatic.straight_path import run
     from nital.classical import CLASSICAL_METHODS, classical_segment
     from nital.classical.choice import threshold_where_as_good
+    from nital.detection.detector import is_detector
+    from nital.detection.segmenter import detector_segment
     from nital.models import is_promptable
     from nital.polycrystals.refine import without_scratches
     from nital.semantic.model import find_semantic_model, load_semantic_model
@@ -192,6 +205,8 @@ def _find(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -
     folder = find_semantic_model(options.model)
     if folder is not None:
         return semantic_segment(micrograph, load_semantic_model(folder), options, progress)
+    if is_detector(options.model):
+        return detector_segment(micrograph, options, progress)
     prompted = is_promptable(options.model)
     found = (run_prompted if prompted else run)(micrograph, options, progress)
     if options.boost and found.target == "grains":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nital.automatic.certainty import certainty, object_features
 from nital.automatic.resample import rescale, resize_map
 from nital.boost.merging import merge_weak_boundaries
 from nital.masks.flatten import Painted, paint
@@ -61,7 +62,8 @@ class Objects:
     """Objects of one image before phases are given.
 
     ``labels`` (H, W) int32 and ``confidence`` (H, W) uint8 at the image's size; ``scores`` (n,)
-    predicted IoU of each label; ``log`` what was removed and why; ``facts`` for the record.
+    predicted IoU of each label, of particles the probability to be right; ``log`` what was
+    removed and why; ``facts`` for the record.
     """
 
     labels: NDArray[np.int32]
@@ -94,8 +96,11 @@ def find_objects(
             labels, merges = merge_weak_boundaries(labels, boundary, options.weak_boundary)
             log.append({"action": "merge", "reason": "no boundary between", "count": merges})
     facts = {"candidates": len(found), "survivors": len(survivors)}
-    confidence = _confidence(labels, survivors.scores, maps)
-    return Objects(labels, confidence, survivors.scores, tuple(log), facts)
+    scores = survivors.scores
+    if target == "particles":
+        scores = certainty(object_features(labels, scores, survivors.areas, maps))
+    confidence = _confidence(labels, scores, maps)
+    return Objects(labels, confidence, scores, tuple(log), facts)
 
 
 def _confidence(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from nital.automatic.materials import Materials, find_materials, smooth_regions
 from nital.automatic.named import name_layers
 from nital.automatic.objects import find_objects
+from nital.automatic.particle_choice import watershed_instead
 from nital.automatic.scale import natural_scale
 from nital.automatic.target import choose_target
 from nital.micrograph import Micrograph
@@ -57,11 +58,9 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
             found = find_objects(
                 model, image, target, scale, boost=options.boost, progress=encoding
             )
-            parts, log, extra = (
-                _object_parts(found.labels, found.confidence, target),
-                found.log,
-                found.facts,
-            )
+            parts, log = _object_parts(found.labels, found.confidence, target), found.log
+            parts, extra, notes = _chosen(micrograph, parts, target)
+            extra, warnings = found.facts | extra, warnings + notes
         else:
             materials = find_materials(
                 model,
@@ -94,6 +93,23 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
         tuple(warnings),
         log,
     )
+
+
+def _chosen(
+    micrograph: Micrograph, parts: Parts, target: str
+) -> tuple[Parts, dict[str, Any], list[str]]:
+    """The model's objects, or clear particles that it took for one; facts and warnings."""
+    clear = watershed_instead(micrograph, parts[0]) if target == "particles" else None
+    if clear is None:
+        return parts, {}, []
+    rows = np.s_[: micrograph.content_rows]
+    found = (clear.labels[rows], clear.phases[rows], clear.confidence[rows])
+    warning = (
+        f"the compact model saw {int(parts[0].max(initial=0))} objects where"
+        f" {int(found[0].max())} convex ones of clear contrast stand apart, so the watershed's are"
+        " taken"
+    )
+    return found, {"method": "watershed"}, [warning]
 
 
 def _constant(shape: tuple[int, ...], target: str) -> Parts:

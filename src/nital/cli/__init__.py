@@ -22,6 +22,7 @@ from nital.cli.segment import SEGMENT_EPILOG, segment_images
 from nital.cli.simulate import SIMULATE_EPILOG
 from nital.cli.simulate import simulate as simulate_set
 from nital.cli.train import train_app
+from nital.cli.train_particles import TRAIN_PARTICLES_EPILOG, train_particles
 from nital.cli.train_semantic import add_semantic_commands
 
 __all__ = ["app", "main"]
@@ -88,5 +89,6 @@ app.command("compare", epilog=COMPARE_EPILOG)(compare_labels)
 app.command("info", epilog=INFO_EPILOG)(show_info)
 app.command("simulate", epilog=SIMULATE_EPILOG)(simulate_set)
 add_semantic_commands(train_app)
+train_app.command("particles", epilog=TRAIN_PARTICLES_EPILOG)(train_particles)
 app.add_typer(models_app, name="models")
 app.add_typer(train_app, name="train")

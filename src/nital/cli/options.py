@@ -12,6 +12,7 @@ __all__ = [
     "CropClassifierFolder",
     "Jobs",
     "MaterialNames",
+    "MinConfidence",
     "NoBoost",
     "Out",
     "Overwrite",
@@ -86,6 +87,16 @@ Specimens = Annotated[
     ),
 ]
 NoBoost = Annotated[bool, typer.Option("--no-boost", help="Keep the raw masks, for comparison.")]
+MinConfidence = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        metavar="P",
+        help="Particles of less confidence than P are uncertain: drawn red, and every size is "
+        "given with and without them.",
+    ),
+]
 Jobs = Annotated[
     int,
     typer.Option(min=1, metavar="N", help="Images to work on at the same time."),

@@ -10,6 +10,7 @@ from nital.cli.options import (
     CropClassifierFolder,
     Jobs,
     MaterialNames,
+    MinConfidence,
     NoBoost,
     Out,
     Overwrite,
@@ -23,6 +24,7 @@ from nital.cli.options import (
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from nital.micrograph import PixelSize
     from nital.run import SegmentJob
     from nital.segmentation import SegmentOptions
 
@@ -97,6 +99,7 @@ def segment_images(
     no_boost: NoBoost = False,
     specimens: Specimens = None,
     complete_boundaries: CompleteBoundaries = False,
+    min_confidence: MinConfidence = 0.5,
     jobs: Jobs = 1,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -108,18 +111,17 @@ def segment_images(
     """
 
     def make_job(count: int) -> SegmentJob:
-        from nital.io import parse_pixel_size
         from nital.report.page import picture_side
         from nital.run import SegmentJob
 
         chosen = model if method is None else _classical(method, model)
-        named = (materials, crop_classifier, complete_boundaries)
+        named = (materials, crop_classifier, complete_boundaries, min_confidence)
         options = _options(target.value, phases, chosen, not no_boost, *named)
         return SegmentJob(
             out=out,
             options=options,
             model_sha256=_check_model(options),
-            pixel_size=None if pixel_size is None else parse_pixel_size(pixel_size),
+            pixel_size=_given_size(pixel_size),
             resume=resume,
             picture_side=picture_side(count),
             pixel_size_error=pixel_size_error,
@@ -130,6 +132,13 @@ def segment_images(
     raise typer.Exit(run_and_show(images, out, make_job, jobs, resume, overwrite, specimens))
 
 
+def _given_size(text: str | None) -> PixelSize | None:
+    """The pixel size that was typed, if any."""
+    from nital.io import parse_pixel_size
+
+    return None if text is None else parse_pixel_size(text)
+
+
 def _options(
     target: str,
     phases: int | None,
@@ -138,13 +147,14 @@ def _options(
     materials: str | None,
     folder: Path | None,
     complete: bool,
+    min_confidence: float,
 ) -> SegmentOptions:
     """What was typed as options of a segmentation."""
     from nital.segmentation import SegmentOptions
 
     names = tuple(name.strip() for name in (materials or "").split(",") if name.strip())
     recorded = None if folder is None else str(folder)
-    return SegmentOptions(target, phases, model, boost, names, recorded, complete)
+    return SegmentOptions(target, phases, model, boost, names, recorded, complete, min_confidence)
 
 
 def _classical(method: str, model: str) -> str:
@@ -164,6 +174,7 @@ def _classical(method: str, model: str) -> str:
 def _check_model(options: SegmentOptions) -> str | None:
     """Refuse a model that cannot be used, before any work; return the hash of its weights."""
     from nital.classical import CLASSICAL_METHODS
+    from nital.detection.detector import is_detector, load_detector_model
     from nital.errors import MissingExtraError, ModelError, UsageError
     from nital.models import load_model
     from nital.semantic.model import find_semantic_model, load_semantic_model
@@ -180,6 +191,8 @@ def _check_model(options: SegmentOptions) -> str | None:
             check_names(options.materials, options.crop_classifier)
         if folder is not None:
             return load_semantic_model(folder).sha256
+        if is_detector(options.model):
+            return load_detector_model(options.model).sha256
         return load_model(options.model).sha256
     except (MissingExtraError, ModelError) as error:
         raise UsageError(f"--model: {error}") from error

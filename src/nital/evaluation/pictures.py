@@ -40,8 +40,9 @@ def side_by_side(
         named = best_assignment(table, skip_predicted=skip).mapped(result.phases)
         drawn = (truth, named.astype(np.int32))
         colours = tuple(each.astype(np.uint8) for each in drawn)
+    plain = replace(result, parameters={})
     views = [
-        _tinted(draw_overlay(replace(result, labels=labels, phases=phases), side), phases)
+        _tinted(draw_overlay(replace(plain, labels=labels, phases=phases), side), phases)
         for labels, phases in zip(drawn, colours, strict=True)
     ]
     return tuple(_jpeg(picture) for picture in (micrograph, *views))

@@ -32,6 +32,8 @@ class Facts:
         data bar.
     microscope
         Maker and model as the source names them.
+    magnification
+        As the source states it.
     """
 
     candidates: tuple[ScaleCandidate, ...] = ()
@@ -39,6 +41,7 @@ class Facts:
     modality: str | None = None
     content_rows: int | None = None
     microscope: str | None = None
+    magnification: float | None = None
 
 
 @dataclass(frozen=True)

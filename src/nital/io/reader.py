@@ -10,6 +10,7 @@ from nital.errors import InputError
 from nital.io.databar import find_data_bar
 from nital.io.decoded import Decoded, Facts, reporting_damage
 from nital.io.em import EM_SUFFIXES
+from nital.io.magnification import contradiction
 from nital.io.pixels import to_grey, to_supported
 from nital.io.scale import resolve_scale
 from nital.io.sidecars import read_own_sidecar, read_vendor_sidecars
@@ -57,6 +58,7 @@ def read(
     pixels, pixel_warnings = to_supported(grey, str(path))
     facts = _gather_facts(path, decoded)
     scale, scale_warnings = _resolve(facts, given)
+    scale_warnings += _magnification_warnings(facts, scale, pixels.shape[1])
     microscope = next((source.microscope for source in facts if source.microscope), None)
     return Micrograph(
         pixels,
@@ -111,6 +113,17 @@ def _resolve(facts: Iterable[Facts], given: PixelSize | None) -> tuple[PixelSize
     scale, warnings = resolve_scale(candidates, given)
     stated = [warning for source in sources for warning in source.warnings]
     return scale, warnings if given is not None else stated + warnings
+
+
+def _magnification_warnings(
+    facts: Iterable[Facts], scale: PixelSize | None, columns: int
+) -> list[str]:
+    """What is wrong between the pixel size and the magnifications stated, if anything."""
+    if scale is None:
+        return []
+    stated = (source.magnification for source in facts if source.magnification)
+    found = (contradiction(scale.value, columns, value) for value in stated)
+    return [warning for warning in found if warning]
 
 
 def _stated_data_bar(facts: Iterable[Facts], height: int) -> int | None:

@@ -18,6 +18,7 @@ from nital.io.fields import (
     read_small_text,
     square_candidate,
 )
+from nital.io.magnification import parse_magnification
 from nital.io.scale import ScaleCandidate
 from nital.io.units import parse_length, parse_pixel_size
 from nital.io.vendors import tescan_facts
@@ -115,6 +116,7 @@ def _jeol(text: str, shape: tuple[int, int]) -> Facts | None:
         modality="SEM",
         content_rows=int(rows) if rows and columns == shape[1] else None,
         microscope=f"JEOL {keys.get('CM_INSTRUMENT', '')}".strip(),
+        magnification=parse_magnification(keys.get("CM_MAG", "")),
     )
 
 
@@ -139,6 +141,7 @@ def _hitachi(text: str, shape: tuple[int, int]) -> Facts | None:
         modality=name[:3].upper(),
         content_rows=int(rows) if rows and columns == shape[1] else None,
         microscope=f"Hitachi {keys.get('InstructName', '')}".strip(),
+        magnification=parse_magnification(keys.get("Magnification", "")),
     )
 
 

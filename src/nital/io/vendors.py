@@ -13,6 +13,7 @@ from xml.etree import ElementTree
 
 from nital.io.decoded import Facts
 from nital.io.fields import matched_to_width, number, square_candidate
+from nital.io.magnification import parse_magnification
 from nital.io.scale import ScaleCandidate
 from nital.io.units import to_micrometres
 
@@ -157,7 +158,14 @@ def read_zeiss(tags: TiffTags) -> Facts | None:
     )
     found += tuple(replace(candidate, trusted=False) for candidate in display)
     candidates, warnings = matched_to_width(found, columns, tags.width)
-    return Facts(candidates, warnings, modality="SEM", microscope="Zeiss")
+    stated = " ".join(str(part) for part in metadata.get("ap_mag", ())[1:])
+    return Facts(
+        candidates,
+        warnings,
+        modality="SEM",
+        microscope="Zeiss",
+        magnification=parse_magnification(stated),
+    )
 
 
 def _zeiss_length(metadata: Mapping[str, Any], key: str, source: str) -> tuple[ScaleCandidate, ...]:

@@ -37,6 +37,8 @@ class Field:
         (H, W) uint8; 0 = unassigned.
     grey, confidence
         (H, W), or ``None`` when there is none.
+    certain_from
+        Confidence, 0...1, from which particles are certain; ``None`` where nothing is said.
     """
 
     labels: NDArray[np.int32]
@@ -44,6 +46,7 @@ class Field:
     phases: NDArray[np.uint8]
     grey: NDArray[np.generic] | None
     confidence: NDArray[np.uint8] | None
+    certain_from: float | None = None
 
     @property
     def count(self) -> int:

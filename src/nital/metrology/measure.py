@@ -87,6 +87,7 @@ def measure(
         segmentation.phases[:rows],
         micrograph.content,
         segmentation.confidence[:rows],
+        segmentation.parameters.get("min_confidence"),
     )
     summary = {
         "image": _image_record(micrograph),
@@ -231,9 +232,10 @@ def _field(
     phases: NDArray[np.uint8],
     grey: NDArray[Any] | None,
     confidence: NDArray[np.uint8] | None,
+    certain_from: float | None = None,
 ) -> Field:
     compact, names = _compact(labels)
-    return Field(compact, names, phases, grey, confidence)
+    return Field(compact, names, phases, grey, confidence, certain_from)
 
 
 def _compact(labels: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nital.metrology.certain import certain_findings
 from nital.metrology.counts import boundary_findings, count_findings
 from nital.metrology.doubts import Doubts
 from nital.metrology.field import Field
@@ -135,6 +136,7 @@ def _of_target(
     if target == "phases":
         return found[:1], []
     if target == "particles":
+        found += certain_findings(field, table)
         found += particle_findings(field, table, select(field, table, None, together=False))
         return found, list(particle_warnings(table))
     if target == "layers":

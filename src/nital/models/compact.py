@@ -16,7 +16,7 @@ from nital.errors import ModelError, UsageError
 from nital.models.protocol import Decoded, Embedding
 from nital.prompts import PromptSet
 
-__all__ = ["TARGETS", "CompactModel"]
+__all__ = ["TARGETS", "CompactModel", "open_session"]
 
 TARGETS = ("grains", "phases", "particles", "layers")
 PARTS = ("encoder", "object", "phase")
@@ -80,7 +80,7 @@ class CompactModel:
             description["name"],
             joint.hexdigest(),
             description,
-            *(_session(graphs[part]) for part in PARTS),
+            *(open_session(graphs[part]) for part in PARTS),
         )
 
     def embed(
@@ -216,7 +216,7 @@ def _check_description(description: Any, path: Path) -> None:
         )
 
 
-def _session(graph: bytes) -> Any:
+def open_session(graph: bytes) -> Any:
     """An ONNX Runtime session; ``NITAL_THREADS`` limits its threads, by default all processors."""
     import onnxruntime
 

@@ -69,6 +69,13 @@ GROUPS: dict[str, dict[str, str]] = {
         "ecd_geometric_sd": "Geometric standard deviation",
         "object_area_mean": "Mean object area",
     },
+    "Size, certain particles alone": {
+        "object_count_certain": "Certain particles",
+        "ecd_mean_certain": "Mean equivalent circle diameter",
+        **{f"{name}_certain": label for name, label in _DIAMETERS.items()},
+        "ecd_geometric_sd_certain": "Geometric standard deviation",
+        "object_area_mean_certain": "Mean object area",
+    },
     "Shape (medians)": _SHAPES,
     "Limits": {
         "ecd_lower_limit": "Lower limit of the diameter",

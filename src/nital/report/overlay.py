@@ -11,11 +11,13 @@ from nital.micrograph import Micrograph
 from nital.segmentation import Segmentation, Target
 
 __all__ = [
+    "CERTAINTY_COLOURS",
     "PHASE_COLOURS",
     "contour_mask",
     "draw_overlay",
     "draw_picture",
     "phase_colour",
+    "shows_certainty",
     "stretch_contrast",
 ]
 
@@ -30,11 +32,15 @@ PHASE_COLOURS = (
     (130, 80, 255),
 )
 
+UNCERTAIN, CERTAIN = 254, 255
+CERTAINTY_COLOURS = ((255, 50, 40), (0, 220, 70))
 _PIXELS_PER_LINE_WIDTH = 2000
 
 
 def draw_overlay(segmentation: Segmentation, longest: int | None = None) -> NDArray[np.uint8]:
-    """Draw the contours of all objects, coloured by phase, over the micrograph.
+    """Draw the contours of all objects over the micrograph, coloured by phase.
+
+    Particles that a confidence is asked of are green where it is reached and red where not.
 
     Parameters
     ----------
@@ -49,7 +55,7 @@ def draw_overlay(segmentation: Segmentation, longest: int | None = None) -> NDAr
     (H, W, 3) uint8. The specimen's contrast is stretched; the data bar is left as it is.
     """
     grey = stretch_contrast(segmentation.micrograph)
-    labels, phases = segmentation.labels, segmentation.phases
+    labels, phases = segmentation.labels, _kinds(segmentation)
     if longest is not None and max(grey.shape) > longest:
         grey, rows, cols = _shrink(grey, longest)
         labels, phases = labels[np.ix_(rows, cols)], phases[np.ix_(rows, cols)]
@@ -58,9 +64,24 @@ def draw_overlay(segmentation: Segmentation, longest: int | None = None) -> NDAr
     table = np.array(
         [phase_colour(segmentation.target, phase) for phase in range(256)], dtype=np.uint8
     )
+    if shows_certainty(segmentation):
+        table[[UNCERTAIN, CERTAIN]] = CERTAINTY_COLOURS
     where = drawn > 0
     picture[where] = table[drawn[where]]
     return picture
+
+
+def shows_certainty(segmentation: Segmentation) -> bool:
+    """Whether contours tell certain from uncertain particles, in place of phases."""
+    return segmentation.target == "particles" and "min_confidence" in segmentation.parameters
+
+
+def _kinds(segmentation: Segmentation) -> NDArray[np.uint8]:
+    """What the colour of a contour says, (H, W): the phase, or whether the particle is certain."""
+    if not shows_certainty(segmentation):
+        return segmentation.phases
+    bar = 255 * float(segmentation.parameters["min_confidence"]) - 0.5
+    return np.where(segmentation.confidence >= bar, CERTAIN, UNCERTAIN).astype(np.uint8)
 
 
 def phase_colour(target: Target, phase: int) -> tuple[int, int, int]:

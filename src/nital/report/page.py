@@ -31,7 +31,13 @@ from nital.report.numbers import (
     headline,
     print_quantity,
 )
-from nital.report.overlay import draw_overlay, draw_picture, phase_colour
+from nital.report.overlay import (
+    CERTAINTY_COLOURS,
+    draw_overlay,
+    draw_picture,
+    phase_colour,
+    shows_certainty,
+)
 from nital.report.specimens import render_comparisons, render_specimen, write_specimen_figure
 from nital.segmentation import Segmentation
 
@@ -260,12 +266,17 @@ def _pictures(segmentation: Segmentation, side: int) -> dict[str, Any]:
     labelled = segmentation.phases[segmentation.labels > 0]
     present = np.flatnonzero(np.bincount(labelled, minlength=1))
     colours = [phase_colour(segmentation.target, int(phase)) for phase in present]
+    names = [f"phase {phase}" for phase in present]
+    if shows_certainty(segmentation):
+        least = f"{segmentation.parameters['min_confidence']:g}"
+        colours = list(CERTAINTY_COLOURS)
+        names = [f"uncertain (confidence below {least})", "certain"]
     return {
         "micrograph": _data_address(draw_picture(segmentation.micrograph, side)),
         "overlay": _data_address(draw_overlay(segmentation, side)),
         "legend": [
-            (f"#{red:02x}{green:02x}{blue:02x}", int(phase))
-            for (red, green, blue), phase in zip(colours, present, strict=True)
+            (f"#{red:02x}{green:02x}{blue:02x}", name)
+            for (red, green, blue), name in zip(colours, names, strict=True)
         ],
     }
 

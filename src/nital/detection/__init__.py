@@ -1,0 +1,1 @@
+"""Particles by Mask R-CNN with an uncertainty head, run by ONNX Runtime."""

@@ -1,0 +1,1 @@
+"""Mask R-CNN with an uncertainty head: regions, network, losses, training and export."""

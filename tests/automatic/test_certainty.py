@@ -1,0 +1,62 @@
+"""Certainty of particles: features of known geometry, and a probability that follows them."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nital.automatic.certainty import FEATURES, certainty, object_features
+from nital.models.dense_maps import DenseMaps
+
+
+def maps_of(foreground: np.ndarray, boundary: np.ndarray) -> DenseMaps:
+    half = [values.astype(np.float16) for values in (foreground, boundary)]
+    nothing = np.zeros_like(half[0])
+    return DenseMaps(half[0], half[1], nothing, nothing, nothing, nothing[None][:0])
+
+
+def square(side: int = 40) -> np.ndarray:
+    """One square of 20 pixels in the middle."""
+    labels = np.zeros((side, side), dtype=np.int32)
+    labels[10:30, 10:30] = 1
+    return labels
+
+
+def test_features_of_a_square() -> None:
+    labels = square()
+    inner = labels[::2, ::2] > 0
+    maps = maps_of(0.9 * inner, np.full(inner.shape, 0.25))
+    scores, areas = np.array([0.8], np.float32), np.array([800.0], np.float32)
+    found = dict(zip(FEATURES, object_features(labels, scores, areas, maps)[0], strict=True))
+    assert np.isclose(found["score"], np.log(4), atol=1e-4)
+    assert np.isclose(found["foreground"], 0.9, atol=1e-3)
+    assert found["rim"] == found["inside"] == 0.25
+    assert np.isclose(found["visible"], 0.5)
+
+
+def test_an_object_that_lost_all_its_pixels_has_finite_features() -> None:
+    maps = maps_of(np.zeros((20, 20)), np.zeros((20, 20)))
+    scores, areas = np.array([0.9, 0.9], np.float32), np.array([400.0, 9.0], np.float32)
+    features = object_features(square(), scores, areas, maps)
+    assert np.isfinite(features).all()
+    assert features.shape == (2, len(FEATURES))
+
+
+def test_no_object_no_certainty() -> None:
+    maps = maps_of(np.zeros((20, 20)), np.zeros((20, 20)))
+    none = np.zeros(0, np.float32)
+    features = object_features(np.zeros((40, 40), np.int32), none, none, maps)
+    assert certainty(features).shape == (0,)
+
+
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10**6))
+def test_certainty_is_a_probability_that_rises_with_the_predicted_iou(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    features = rng.uniform(0, 1, (5, len(FEATURES)))
+    better = features.copy()
+    better[:, FEATURES.index("score")] += 1
+    low, high = certainty(features), certainty(better)
+    assert ((low >= 0) & (high <= 1)).all()
+    assert (high > low).all()
