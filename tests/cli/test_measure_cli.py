@@ -101,6 +101,8 @@ def test_with_the_micrograph_there_are_grey_levels_and_an_overlay(nital_program,
         "objects.csv",
         "summary.json",
         "overlay.png",
+        "sizes.csv",
+        "sizes.svg",
     }
     table = pd.read_csv(folder / "objects.csv")
     assert table["mean_intensity"].between(50, 100).all()
