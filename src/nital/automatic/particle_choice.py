@@ -2,7 +2,7 @@
 
 The compact model is taken, but where it has plainly missed the scale: it sees five objects or
 fewer, and the watershed sees forty or more that are convex and of clear contrast. Then those are
-taken. On 38 validation images of EMPS this happens once, and is right there.
+taken. On 50 validation images of EMPS this happens once, and is right there.
 """
 
 from __future__ import annotations
