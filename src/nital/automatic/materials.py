@@ -14,6 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from nital.automatic.resample import rescale, resize_map
 from nital.automatic.scale import ScaleChoice
 from nital.automatic.texture import NO_TEXTURE, find_texture
+from nital.boost.appearance import join_appearance
 from nital.boost.phases import PhaseModel, assign_phases, find_phases
 from nital.boost.spread import spread_within_boundaries
 from nital.models.compact import CompactModel
@@ -26,6 +27,7 @@ N_SAMPLES = 6000
 SCALES = (0.7, 1.0, 0.5)  # of the natural scale; the first decides the number of phases
 FOREGROUND_WEIGHT = 1.5  # of the foreground map beside the embedding, in units of its length
 SMALLEST_SIDE = 48
+LARGEST_LOOK = 4_000_000  # pixels of the image whose grey levels are asked for the phase
 SMALLEST_WIDTH = 9.0
 
 
@@ -64,7 +66,7 @@ def find_materials(
         Phases to find, estimated when ``None``.
     boost
         Join the texture of regions to the embedding, and spread what is certain to what is not,
-        within boundaries.
+        within boundaries and to what looks the same.
     """
     shape = (image.shape[0], image.shape[1])
     total: NDArray[np.float32] | None = None
@@ -104,13 +106,27 @@ def find_materials(
         elif len(enlarged) == len(total):
             total += enlarged[_matching(total, enlarged)]
     assert total is not None
-    best = total.max(0) / np.maximum(total.sum(0), 1e-6)
+    total /= np.maximum(total.sum(0), 1e-6)
+    if boost and target == "phases":
+        total = _with_appearance(total, image)
+    best = total.max(0)
     return Materials(
         (total.argmax(0) + 1).astype(np.uint8),
         (255 * best).astype(np.uint8),
         (255 * foreground).astype(np.uint8),
         facts,
     )
+
+
+def _with_appearance(probability: NDArray[np.float32], image: NDArray[np.float32]) -> NDArray[Any]:
+    """Join the image's own grey levels, at full size or, of large images, at a size that fits."""
+    factor = min(1.0, (LARGEST_LOOK / image.size) ** 0.5)
+    if factor == 1.0:
+        return join_appearance(probability, image)
+    small = rescale(image, factor)
+    seen = np.stack([resize_map(layer, (small.shape[0], small.shape[1])) for layer in probability])
+    seen = join_appearance(seen, small)
+    return np.stack([resize_map(layer, (image.shape[0], image.shape[1])) for layer in seen])
 
 
 def _is_useful(factor: float, choice: ScaleChoice, shape: tuple[int, int]) -> bool:
