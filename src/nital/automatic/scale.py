@@ -24,6 +24,9 @@ __all__ = ["ScaleChoice", "natural_scale"]
 COARSE = (0.125, 0.25, 0.5, 1.0, 2.0)
 LOOK = 400  # longest side, in rescaled pixels, of what a trial looks at
 ENLARGEMENT_COST = 0.04  # of predicted quality that each doubling beyond the image's size must gain
+COARSER = {"grains": 0.05, "particles": 0.0}
+"""Predicted quality that a scale up to an octave coarser may lose and still be taken: scratches,
+twins and pits vanish there before grain boundaries do."""
 LARGEST_SIDE = 16000  # of a rescaled image: no enlargement beyond
 LAYERS_SIDE = 512
 WIDTHS = (12.0, 60.0)
@@ -74,7 +77,9 @@ def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) ->
     for scale in (best / 2**0.5, best * 2**0.5):
         attempt(scale)
     best = max(quality, key=worth)
-    return ScaleChoice(best, tuple((s, round(quality[s], 4)) for s in sorted(quality)))
+    enough = worth(best) - COARSER[target]
+    chosen = min(s for s in quality if s > 0.49 * best and worth(s) >= enough)
+    return ScaleChoice(chosen, tuple((s, round(quality[s], 4)) for s in sorted(quality)))
 
 
 def predicted_quality(

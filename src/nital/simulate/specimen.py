@@ -21,7 +21,6 @@ from nital.simulate.scene import Scene
 __all__ = ["SimulatedMicrograph", "simulate", "simulate_scene"]
 
 BORROWED = 0.15
-"""Share of phases that are drawn as particles, and of particles drawn as precipitates."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ def simulate_scene(
     shape: tuple[int, int] = (512, 512),
     *,
     scale: float | None = None,
+    borrowed: float = BORROWED,
 ) -> Scene:
     """Draw the truth of one specimen.
 
@@ -51,6 +51,9 @@ def simulate_scene(
         (H, W), each at least 64.
     scale
         Mean object size in pixels; drawn when ``None``; layers ignore it.
+    borrowed
+        Share of phases that are drawn as particles on a support, and of particles that are drawn
+        as precipitates; none where a scale is given.
 
     Raises
     ------
@@ -65,12 +68,12 @@ def simulate_scene(
         return simulate_grains(rng, shape, scale=scale)
     if target == "layers":
         return simulate_layers(rng, shape)
-    borrowed = scale is None and rng.random() < BORROWED
+    borrows = scale is None and rng.random() < borrowed
     if target == "phases":
-        if borrowed:
+        if borrows:
             return as_phases(simulate_particles(rng, shape))
         return simulate_phases(rng, shape, scale=scale)
-    if borrowed:
+    if borrows:
         for _ in range(3):
             scene = as_particles(simulate_phases(rng, shape))
             if scene is not None:

@@ -47,6 +47,8 @@ class StreamOptions:
         Probability of each target among simulated crops: grains, phases, particles, layers.
     real_share
         Probability of a real crop where real images are given.
+    borrowed
+        Share of phases and particles that are drawn as the other kind, see ``simulate_scene``.
     reuse
         Times that a simulated scene is imaged again with other contrast and noise.
     """
@@ -55,6 +57,7 @@ class StreamOptions:
     scene_size: int = 320
     shares: tuple[float, float, float, float] = (0.28, 0.34, 0.22, 0.16)
     real_share: float = 0.18
+    borrowed: float = 0.15
     reuse: int = 3
 
 
@@ -76,7 +79,7 @@ class SampleStream:
             if len(scenes) < 24 or rng.random() < 1.0 / self.options.reuse:
                 target = TARGETS[int(rng.choice(4, p=self.options.shares))]
                 side = self.options.scene_size
-                scene = simulate_scene(rng, target, (side, side))
+                scene = simulate_scene(rng, target, (side, side), borrowed=self.options.borrowed)
                 if len(scenes) < 24:
                     scenes.append(scene)
                 else:

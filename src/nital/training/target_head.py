@@ -40,7 +40,7 @@ def fit_target_head(
     """
     network.eval()
     torch.manual_seed(seed)
-    options = StreamOptions(shares=(0.25, 0.25, 0.25, 0.25), real_share=0.125, reuse=1)
+    options = StreamOptions(shares=(0.25, 0.25, 0.25, 0.25), real_share=0.125, borrowed=0, reuse=1)
     stream = iter(SampleStream((seed, 77), options, real))
     summaries, targets = [], []
     with torch.no_grad():
