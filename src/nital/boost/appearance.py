@@ -8,6 +8,8 @@ own sure answers, in this image alone, and its verdict is joined with theirs.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -74,7 +76,7 @@ def _bands(height: int) -> list[slice]:
 def _local_grey(image: Floats) -> Floats:
     """(F, H, W) standardised features of each pixel's surroundings."""
     blurred = [ndimage.gaussian_filter(image, sigma) for sigma in BLURS]
-    features = [blurred[0], *(a - b for a, b in zip(blurred, blurred[1:], strict=False))]
+    features = [blurred[0], *(a - b for a, b in pairwise(blurred))]
     features.append(blurred[-1])
     square = (image - blurred[1]) ** 2
     features += [np.sqrt(ndimage.gaussian_filter(square, sigma)) for sigma in SPREADS]

@@ -19,6 +19,9 @@ Labels = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
 
+SMALLEST_SIDE = 32  # of an image whose noise can be told from its lines
+
+
 @dataclass(frozen=True)
 class ScratchOptions:
     """What counts as a scratch.
@@ -160,6 +163,8 @@ def find_scratches(
 
     options = options or ScratchOptions()
     walls = _walls(labels)
+    if min(labels.shape) < SMALLEST_SIDE or not walls.any():
+        return np.zeros((0, 4))
     crossings = (labels[1:] != labels[:-1]).sum() + (labels[:, 1:] != labels[:, :-1]).sum()
     apart = 2 * labels.size / max(int(crossings), 1)
     least = max(options.least_length, options.length * apart)
