@@ -27,6 +27,7 @@ ENLARGEMENT_COST = 0.04  # of predicted quality that each doubling beyond the im
 COARSER = {"grains": 0.05, "particles": 0.0}
 """Predicted quality that a scale up to an octave coarser may lose and still be taken: scratches,
 twins and pits vanish there before grain boundaries do."""
+COARSE_DIAMETER = 18.0  # pixels that objects must keep at such a coarser scale
 LARGEST_SIDE = 16000  # of a rescaled image: no enlargement beyond
 LAYERS_SIDE = 512
 WIDTHS = (12.0, 60.0)
@@ -59,12 +60,13 @@ def natural_scale(model: CompactModel, image: NDArray[np.float32], target: str) 
 def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) -> ScaleChoice:
     """Octaves first, then the half octaves beside the best."""
     quality: dict[float, float] = {}
+    diameter: dict[float, float] = {}
 
     def attempt(scale: float) -> None:
         too_small = min(image.shape) * scale < 16 and scale < 1
         too_large = max(image.shape) * scale > LARGEST_SIDE and scale > 1
         if not too_small and not too_large:
-            quality[scale] = predicted_quality(model, image, target, scale)
+            quality[scale], diameter[scale] = predicted_quality(model, image, target, scale)
 
     def worth(scale: float) -> float:
         return quality[scale] - ENLARGEMENT_COST * max(0.0, math.log2(scale))
@@ -78,20 +80,35 @@ def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) ->
         attempt(scale)
     best = max(quality, key=worth)
     enough = worth(best) - COARSER[target]
-    chosen = min(s for s in quality if s > 0.49 * best and worth(s) >= enough)
+    coarsest = best * max(0.49, min(1.0, COARSE_DIAMETER / max(diameter[best], 1.0)))
+    chosen = min(s for s in quality if s >= coarsest and worth(s) >= enough)
     return ScaleChoice(chosen, tuple((s, round(quality[s], 4)) for s in sorted(quality)))
 
 
 def predicted_quality(
     model: CompactModel, image: NDArray[np.float32], target: str, scale: float
-) -> float:
-    """Area-weighted mean of the predicted IoU of the masks found in the middle of the image."""
+) -> tuple[float, float]:
+    """What the masks found in the middle of the image are like, by area.
+
+    Returns
+    -------
+    quality
+        Area-weighted mean of their predicted IoU; 0 without masks.
+    diameter
+        Area-weighted median of their equivalent circle diameters, in pixels of the rescaled image.
+    """
     view = rescale(middle(image, max(1, round(LOOK / scale))), scale)
     found, maps = candidates(model, view, target)
     survivors, _ = clean(found, maps, target, ObjectOptions())
-    areas = survivors.areas
+    areas = survivors.areas.astype(np.float64)
     total = float(areas.sum())
-    return float((areas * survivors.scores).sum()) / total if total > 0 else 0.0
+    if total == 0:
+        return 0.0, 0.0
+    order = np.argsort(areas)
+    middle_one = order[np.searchsorted(np.cumsum(areas[order]), 0.5 * total)]
+    return float((areas * survivors.scores).sum()) / total, float(
+        (1.2732 * areas[middle_one]) ** 0.5
+    )
 
 
 def _by_width(model: CompactModel, image: NDArray[np.float32]) -> ScaleChoice:
