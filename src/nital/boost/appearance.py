@@ -100,15 +100,15 @@ def _fit(
     local: Floats, named: NDArray[np.intp], sure: NDArray[np.floating], count: int
 ) -> NDArray[np.float32]:
     """Ridge least squares of the phases on the products of the features."""
-    normal: NDArray[np.float64] | float = 0.0
-    right: NDArray[np.float64] | float = 0.0
+    width = 1 + len(local) + len(local) * (len(local) + 1) // 2
+    normal = np.zeros((width, width))
+    right = np.zeros((width, count))
     for rows in _bands(local.shape[1]):
         inputs = _products(local[:, rows])
         inputs = inputs.reshape(-1, inputs.shape[-1])
         weighted = (inputs * sure[rows].reshape(-1, 1).astype(np.float32)).T
         wanted = np.eye(count, dtype=np.float32)[named[rows].ravel()]
-        normal = normal + weighted @ inputs
-        right = right + weighted @ wanted
-    matrix = np.asarray(normal, dtype=np.float64)
-    matrix[np.diag_indices(len(matrix))] += RIDGE * np.trace(matrix) / len(matrix)
-    return np.linalg.solve(matrix, np.asarray(right, dtype=np.float64)).astype(np.float32)
+        normal += weighted @ inputs
+        right += weighted @ wanted
+    normal[np.diag_indices(width)] += RIDGE * np.trace(normal) / width
+    return np.asarray(np.linalg.solve(normal, right), dtype=np.float32)

@@ -35,9 +35,9 @@ def reassign_doubtful_regions(probability: NDArray[np.float32]) -> NDArray[np.ui
     ndarray
         (H, W) uint8, 0...P-1.
     """
-    named = probability.argmax(0).astype(np.uint8)
+    named: NDArray[np.uint8] = probability.argmax(0).astype(np.uint8)
     areas = np.bincount(named.ravel(), minlength=len(probability))
-    result = named.copy()
+    result: NDArray[np.uint8] = named.copy()
     for phase in np.flatnonzero(areas):
         if phase == areas.argmax():
             continue
