@@ -3,8 +3,9 @@
 Each figure is a fresh process that loads the model, then generates masks: seconds on the clock and
 of the processor (to trust on a busy machine), and the peak of resident memory above the loaded
 model. ``ratio_...`` is peer / Nital: above 1, Nital needs less. ``ratio_seconds`` and
-``ratio_memory`` ask the same grid of points; ``ratio_seconds_adaptive`` lets
-peer's masks that one of ours then meets with an IoU of at least 0.9.
+``ratio_memory`` ask the same grid of points; ``ratio_seconds_adaptive`` lets Nital choose its own
+points and stop when the image is covered; the recall beside it is the share of the peer's masks
+that one of ours then meets with an IoU of at least 0.9.
 
     python benchmarks/generator.py --quick
     python benchmarks/generator.py --sizes 1024 2048 4096 --json generator.json

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from scipy import ndimage
 
-from nital.automatic.objects import ObjectOptions, find_objects
+from nital.automatic.objects import ObjectOptions, _without_crumbs, find_objects
 from nital.models import load_model
 from nital.models.tiles import standardise
 from nital.simulate import simulate
@@ -21,6 +23,8 @@ def test_labels_are_at_the_size_of_the_image(target, scale):
     assert (found.confidence[found.labels > 0] > 0).all() or not len(found.scores)
     if target == "grains":
         assert (found.labels > 0).all()
+        _, pieces = ndimage.label(found.labels == found.labels.max())
+        assert pieces == 1
     removed = sum(each["count"] for each in found.log if each["action"] != "merge")
     assert found.facts["candidates"] - removed == found.facts["survivors"]
 
@@ -39,3 +43,14 @@ def test_grains_that_are_not_found_are_one_grain():
     strict = ObjectOptions(smallest_area=1e9)
     found = find_objects(load_model("compact"), image, "grains", 1.0, options=strict)
     assert (found.labels == 1).all()
+
+
+def test_crumbs_of_an_object_go_and_large_pieces_stay():
+    labels = np.zeros((12, 30), dtype=np.int32)
+    labels[1:9, 1:9], labels[1:9, 12:16], labels[10, 20] = 1, 1, 1
+    labels[1:4, 25:28] = 2
+    once = _without_crumbs(labels, 0.1)
+    assert [int((once == n).sum()) for n in (1, 2)] == [96, 9]
+    alone = _without_crumbs(labels, 1)
+    assert [int((alone == n).sum()) for n in (1, 2)] == [64, 9]
+    np.testing.assert_array_equal(_without_crumbs(np.zeros((3, 3), np.int32), 0.1), 0)

@@ -19,9 +19,9 @@ FEATURES = ("score", "foreground", "rim", "inside", "visible")
 """Logit of the predicted IoU; mean foreground probability; mean boundary probability along the
 rim and inside; share of the mask that is still visible."""
 
-_MEAN = np.array([1.7993, 0.9333, 0.7419, 0.0677, 0.9552])
-_WEIGHT = np.array([2.8417, -3.2781, 5.5335, -8.2658, 3.2512])
-_BIAS = 3.5188
+_MEAN = np.array([1.8023, 0.9278, 0.7339, 0.0653, 0.9538])
+_WEIGHT = np.array([1.388, -0.2365, 6.975, -11.7408, 1.9908])
+_BIAS = 3.3575
 
 
 def object_features(

@@ -27,6 +27,8 @@ __all__ = ["ObjectOptions", "Objects", "candidates", "clean", "find_objects"]
 COVERAGE_ROUNDS = 1
 RELATIVE_SCORE = 0.9  # of the best score in an image: the bar where no mask reaches the usual one
 
+LEAST_PIECE = 0.1  # of an object's largest piece: smaller ones are crumbs that others left of it
+
 
 @dataclass(frozen=True)
 class ObjectOptions:
@@ -88,7 +90,7 @@ def find_objects(
     found, maps = candidates(model, rescale(image, scale), target, progress)
     survivors, log = clean(found, maps, target, options, boost=boost)
     painted = paint(_scaled(survivors, 1 / scale), (image.shape[0], image.shape[1]))
-    labels = painted.labels
+    labels = _without_crumbs(painted.labels, LEAST_PIECE) if boost else painted.labels
     if target == "grains":
         boundary = resize_map(maps.boundary, (image.shape[0], image.shape[1]))
         labels = _fill_grains(painted, boundary)
@@ -251,4 +253,26 @@ def _fill_grains(painted: Painted, boundary: NDArray[np.float32]) -> NDArray[np.
     cores = np.where(np.isin(painted.labels, lost), painted.labels, cores)
     if not cores.any():
         return np.ones(painted.labels.shape, dtype=np.int32)
-    return np.asarray(watershed(boundary, cores), dtype=np.int32)
+    return np.asarray(watershed(boundary, _without_crumbs(cores, 1)), dtype=np.int32)
+
+
+def _without_crumbs(labels: NDArray[np.int32], least: float) -> NDArray[np.int32]:
+    """Drop the 4-connected pieces of each label that are small beside its largest.
+
+    ``least`` is the smallest share of the largest piece's area that is kept; at 1 one piece of each
+    label stays.
+    """
+    from skimage.measure import label
+
+    pieces = label(labels, background=0, connectivity=1)
+    sizes = np.bincount(pieces.ravel())
+    owner = np.zeros(sizes.size, dtype=np.int64)
+    owner[pieces.ravel()] = labels.ravel()
+    by_size = np.argsort(-sizes, kind="stable")
+    owners, first = np.unique(owner[by_size], return_index=True)
+    largest = np.zeros(int(owners.max(initial=0)) + 1, dtype=np.int64)
+    largest[owners] = by_size[first]
+    kept = np.arange(sizes.size) == largest[owner]
+    if least < 1:
+        kept |= sizes >= least * sizes[largest[owner]]
+    return np.where((kept & (owner > 0))[pieces], labels, 0).astype(np.int32)

@@ -3,7 +3,7 @@
 Incoherent imaging (HAADF) is linear in what each column scatters, here Z^1.7 per atom (Z^1.2 to
 Z^1.9 with the detector's inner angle), times the thickness. Channelling, tilt and thick foils take
 contrast from the columns and give it to the mean of the crystal. The scan adds drift, jitter and
-gain of its rows; counting adds noise. ``docs/boosting.md`` compares it with multislice.
+gain of its rows; counting adds noise. It was not compared with multislice.
 """
 
 from __future__ import annotations

@@ -19,6 +19,8 @@ __all__ = ["REAL_SETS", "RealImage", "SampleStream", "StreamOptions", "load_real
 
 REAL_SETS = {"emps_train": "particles", "rock_grains": "particles", "nist_grains": "grains"}
 """Labelled sets whose licence allows training, and what they show."""
+HELD_BY_A_MATRIX = ("section", "ooid", "etched")
+"""Looks of particles that could as well be asked for as phases."""
 Pixel = TypeVar("Pixel", bound=np.generic)
 
 
@@ -79,7 +81,7 @@ class SampleStream:
             if len(scenes) < 24 or rng.random() < 1.0 / self.options.reuse:
                 target = TARGETS[int(rng.choice(4, p=self.options.shares))]
                 side = self.options.scene_size
-                scene = simulate_scene(rng, target, (side, side), borrowed=self.options.borrowed)
+                scene = self._scene(rng, target, side)
                 if len(scenes) < 24:
                     scenes.append(scene)
                 else:
@@ -87,6 +89,15 @@ class SampleStream:
             else:
                 scene = scenes[int(rng.integers(len(scenes)))]
             yield _simulated_crop(rng, scene, self.options.size)
+
+    def _scene(self, rng: np.random.Generator, target: str, side: int) -> Scene:
+        """A scene; where nothing is borrowed, no particles either that a matrix holds."""
+        borrowed = self.options.borrowed
+        for _ in range(8):
+            scene = simulate_scene(rng, target, (side, side), borrowed=borrowed)
+            if borrowed > 0 or scene.look not in HELD_BY_A_MATRIX:
+                break
+        return scene
 
 
 def _simulated_crop(rng: np.random.Generator, scene: Scene, size: int) -> Sample:
