@@ -15,7 +15,6 @@ from nital.automatic.resample import rescale, resize_map
 from nital.automatic.scale import ScaleChoice
 from nital.automatic.texture import NO_TEXTURE, find_texture
 from nital.boost.appearance import join_appearance
-from nital.boost.doubt import reassign_doubtful_regions
 from nital.boost.phases import PhaseModel, assign_phases, find_phases
 from nital.boost.spread import spread_within_boundaries
 from nital.models.compact import CompactModel
@@ -67,8 +66,7 @@ def find_materials(
         Phases to find, estimated when ``None``.
     boost
         Join the texture of regions to the embedding, and spread what is certain to what is not,
-        within boundaries and to what looks the same; reassign regions that the rest of their
-        phase disowns.
+        within boundaries and to what looks the same.
     """
     shape = (image.shape[0], image.shape[1])
     total: NDArray[np.float32] | None = None
@@ -109,13 +107,11 @@ def find_materials(
             total += enlarged[_matching(total, enlarged)]
     assert total is not None
     total /= np.maximum(total.sum(0), 1e-6)
-    phases = total.argmax(0).astype(np.uint8)
     if boost and target == "phases":
         total = _with_appearance(total, image)
-        phases = reassign_doubtful_regions(total)
     best = total.max(0)
     return Materials(
-        phases + np.uint8(1),
+        (total.argmax(0) + 1).astype(np.uint8),
         (255 * best).astype(np.uint8),
         (255 * foreground).astype(np.uint8),
         facts,
