@@ -63,6 +63,7 @@ class SegmentJob:
         return {
             "command": "segment",
             **asdict(self.options),
+            "materials": list(self.options.materials),  # as JSON reads it back
             "model_sha256": self.model_sha256,
             "pixel_size_um": None if self.pixel_size is None else self.pixel_size.value,
             "pixel_size_error": self.pixel_size_error,
