@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -106,10 +107,9 @@ def train_compact_command(
     """Train with these fields of ``TrainingOptions``, export, draw the curve; the exit status."""
     from rich.console import Console
 
-    from nital.errors import NitalError, UsageError
-
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
+
+    def work() -> None:
         check_installed()
         from nital.training.loop import TrainingOptions
 
@@ -117,6 +117,16 @@ def train_compact_command(
         if bf16 is None:
             options = _faster_format(console, options)
         _train(console, out, options, data, initial)
+
+    return exit_status(console, out, work)
+
+
+def exit_status(console: Console, out: Path, work: Callable[[], None]) -> int:
+    """Do the work of a training command; say in one sentence what went wrong, if anything did."""
+    from nital.errors import NitalError, UsageError
+
+    try:
+        work()
     except NitalError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return BAD_USAGE if isinstance(error, UsageError) else SOME_FAILED

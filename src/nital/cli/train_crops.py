@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CROPS_EPILOG", "crops", "train_crops_command"]
 
-ALL_DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 CROPS_EPILOG = (
     "Examples: nital train crops --materials SrTiO3,Ge --out runs/crops · "
     "nital train crops --materials SrTiO3,Ge,Pt/C --network resnet18 --out runs/resnet"
@@ -56,28 +55,15 @@ def train_crops_command(
     """Train and export; return the exit status."""
     from rich.console import Console
 
-    from nital.cli.train import check_installed
-    from nital.errors import NitalError, UsageError
+    from nital.cli.train import check_installed, exit_status
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
+
+    def work() -> None:
         check_installed()
         _train(console, out, materials, steps, batch, side, seed, network)
-    except NitalError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return BAD_USAGE if isinstance(error, UsageError) else SOME_FAILED
-    except OSError as error:
-        console.print(
-            f"error: {error.filename or out} cannot be used ({error.strerror or error}); "
-            "choose another --out or make room",
-            style="red",
-            markup=False,
-        )
-        return SOME_FAILED
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from the last checkpoint")
-        return INTERRUPTED
-    return ALL_DONE
+
+    return exit_status(console, out, work)
 
 
 def _train(

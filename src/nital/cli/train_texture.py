@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TEXTURE_EPILOG", "texture", "train_texture_command"]
 
-ALL_DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
 NETWORKS = ("compact", "resnet18", "fenet")
 TEXTURE_EPILOG = (
     "Examples: nital train texture --out runs/texture · "
@@ -63,28 +62,15 @@ def train_texture_command(
     """Train, export and draw the curve; return the exit status."""
     from rich.console import Console
 
-    from nital.cli.train import check_installed
-    from nital.errors import NitalError, UsageError
+    from nital.cli.train import check_installed, exit_status
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
+
+    def work() -> None:
         check_installed()
         _train(console, out, data, steps, groups, seed, network)
-    except NitalError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return BAD_USAGE if isinstance(error, UsageError) else SOME_FAILED
-    except OSError as error:
-        console.print(
-            f"error: {error.filename or out} cannot be used ({error.strerror or error}); "
-            "choose another --out or make room",
-            style="red",
-            markup=False,
-        )
-        return SOME_FAILED
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from the last checkpoint")
-        return INTERRUPTED
-    return ALL_DONE
+
+    return exit_status(console, out, work)
 
 
 def _train(
