@@ -99,7 +99,7 @@ def test_a_single_sample_is_one_phase(number):
     model = find_phases(sample, np.ones(1, np.float32), scale=1.0, threshold=2.0, number=number)
     assert model.centres.tolist() == [[1, 2, 3]]
     assert model.separation == float("inf")
-    assert model.curve == ((1, 0.0),)
+    assert model.curve == ((1, 0.0, np.inf),)
 
 
 def test_fewer_samples_than_phases_asked_for():

@@ -98,8 +98,11 @@ def find_materials(
             total = enlarged
             facts = {
                 "number": number,
+                "number_rule": "separation",
                 "separation": round(min(clusters.separation, 1e6), 4),
-                "number_curve": [[n, round(v, 6)] for n, v in clusters.curve],
+                "number_curve": [
+                    [n, round(v, 6), round(min(apart, 1e6), 4)] for n, v, apart in clusters.curve
+                ],
                 "texture_weight": texture.weight,
                 "texture_separation": round(min(texture.separation, 1e6), 4),
             }

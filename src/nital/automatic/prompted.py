@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from nital.automatic.target import choose_target
-from nital.boost.booster import boost_masks
+from nital.boost.booster import Boosted, boost_masks
 from nital.boost.materials import MaterialOptions
 from nital.errors import UsageError
 from nital.generator import GeneratorOptions, generate
@@ -84,8 +84,9 @@ def run_prompted(
             keep, log = screen_automatically(masks, features, target, float(image.std()))
             masks = masks.take(keep)
     if options.boost and target == "layers" and len(masks) > 0:
-        parts, merged = _boosted_layers(masks, image, options.phases)
-        log += merged
+        parts, boosted = _boosted_layers(masks, image, options.phases)
+        log += boosted.log
+        facts["booster"] = boosted.facts
     else:
         parts = _flatten(masks, image, target, options.phases)
     warnings = list(micrograph.warnings)
@@ -135,12 +136,12 @@ def _flatten(
 
 def _boosted_layers(
     masks: PackedMasks, image: NDArray[np.float32], number: int | None
-) -> tuple[Parts, list[dict[str, Any]]]:
+) -> tuple[Parts, Boosted]:
     """Layers by semantic boosting: superfluous masks removed, those of one material joined."""
     material = MaterialOptions(number=number)
     boosted = boost_masks(image, instances_of(masks), options=material)
     labels = _regions(boosted.phases)
-    return (labels, boosted.phases, boosted.confidence), list(boosted.log)
+    return (labels, boosted.phases, boosted.confidence), boosted
 
 
 def _fill(stacked: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -22,6 +22,7 @@ from nital.models.tiles import middle
 __all__ = ["ScaleChoice", "natural_scale"]
 
 COARSE = (0.125, 0.25, 0.5, 1.0, 2.0)
+LARGE_ENOUGH = 40.0  # median diameter in pixels from which enlarging an image is not even tried
 LOOK = 400  # longest side, in rescaled pixels, of what a trial looks at
 ENLARGEMENT_COST = 0.04  # of predicted quality that each doubling beyond the image's size must gain
 COARSER = {"grains": 0.05, "particles": 0.0}
@@ -59,55 +60,63 @@ def natural_scale(model: CompactModel, image: NDArray[np.float32], target: str) 
 
 def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) -> ScaleChoice:
     """Octaves first, then the half octaves beside the best."""
-    quality: dict[float, float] = {}
-    diameter: dict[float, float] = {}
+    tried: dict[float, Trial] = {}
 
     def attempt(scale: float) -> None:
         too_small = min(image.shape) * scale < 16 and scale < 1
         too_large = max(image.shape) * scale > LARGEST_SIDE and scale > 1
-        if not too_small and not too_large:
-            quality[scale], diameter[scale] = predicted_quality(model, image, target, scale)
+        needless = scale > 1 and 1.0 in tried and tried[1.0].median >= LARGE_ENOUGH
+        if not (too_small or too_large or needless):
+            tried[scale] = look(model, image, target, scale)
 
     def worth(scale: float) -> float:
-        return quality[scale] - ENLARGEMENT_COST * max(0.0, math.log2(scale))
+        return tried[scale].quality - ENLARGEMENT_COST * max(0.0, math.log2(scale))
 
     for scale in COARSE:
         attempt(scale)
-    if not quality or max(quality.values()) == 0.0:
-        return ScaleChoice(1.0, tuple(quality.items()))
-    best = max(quality, key=worth)
+    if all(trial.quality == 0.0 for trial in tried.values()):
+        return ScaleChoice(1.0, tuple((s, 0.0) for s in sorted(tried)))
+    best = max(tried, key=worth)
     for scale in (best / 2**0.5, best * 2**0.5):
         attempt(scale)
-    best = max(quality, key=worth)
+    trials = tuple((s, round(tried[s].quality, 4)) for s in sorted(tried))
+    best = max(tried, key=worth)
     enough = worth(best) - COARSER[target]
-    coarsest = best * max(0.49, min(1.0, COARSE_DIAMETER / max(diameter[best], 1.0)))
-    chosen = min(s for s in quality if s >= coarsest and worth(s) >= enough)
-    return ScaleChoice(chosen, tuple((s, round(quality[s], 4)) for s in sorted(quality)))
+    coarsest = best * max(0.49, min(1.0, COARSE_DIAMETER / max(tried[best].diameter, 1.0)))
+    chosen = min(s for s in tried if s >= coarsest and worth(s) >= enough)
+    return ScaleChoice(chosen, trials)
 
 
-def predicted_quality(
-    model: CompactModel, image: NDArray[np.float32], target: str, scale: float
-) -> tuple[float, float]:
-    """What the masks found in the middle of the image are like, by area.
+@dataclass(frozen=True)
+class Trial:
+    """What the masks found in the middle of a rescaled image are like; all 0 without masks.
 
-    Returns
-    -------
-    quality
-        Area-weighted mean of their predicted IoU; 0 without masks.
-    diameter
-        Area-weighted median of their equivalent circle diameters, in pixels of the rescaled image.
+    ``quality`` is the mean of their predicted IoU and ``diameter`` the median of their equivalent
+    circle diameters in pixels of the rescaled image, both weighted by area; ``median`` is that of
+    their number.
     """
+
+    quality: float
+    diameter: float
+    median: float
+
+
+def look(model: CompactModel, image: NDArray[np.float32], target: str, scale: float) -> Trial:
+    """Try a scale on the middle of an image."""
     view = rescale(middle(image, max(1, round(LOOK / scale))), scale)
     found, maps = candidates(model, view, target)
     survivors, _ = clean(found, maps, target, ObjectOptions())
     areas = survivors.areas.astype(np.float64)
     total = float(areas.sum())
     if total == 0:
-        return 0.0, 0.0
-    order = np.argsort(areas)
-    middle_one = order[np.searchsorted(np.cumsum(areas[order]), 0.5 * total)]
-    return float((areas * survivors.scores).sum()) / total, float(
-        (1.2732 * areas[middle_one]) ** 0.5
+        return Trial(0.0, 0.0, 0.0)
+    ordered = np.sort(areas)
+    diameters = np.sqrt(1.2732 * ordered)
+    halfway = int(np.searchsorted(np.cumsum(ordered), 0.5 * total))
+    return Trial(
+        float((areas * survivors.scores).sum()) / total,
+        float(diameters[halfway]),
+        float(np.median(diameters)),
     )
 
 

@@ -25,6 +25,7 @@ RIDGE = 1e-4  # of the mean diagonal of the normal matrix
 SHARPNESS = 6.0  # of the softmax over the least-squares answers, which lie in about 0...1
 FLOOR = 1e-3  # of a probability
 ROWS = 64  # rows of the image whose features are held at once
+FITTED = 250_000  # pixels of a large image that the regression is fitted to, on a regular grid
 
 
 def join_appearance(probability: Floats, image: Floats, weight: float = 0.3) -> Floats:
@@ -56,10 +57,12 @@ def join_appearance(probability: Floats, image: Floats, weight: float = 0.3) -> 
     mass = np.bincount(named.ravel(), sure.ravel(), count)
     sure = sure / np.maximum(mass, 1e-3)[named]
     local = _local_grey(image)
-    answer = _fit(local, named, sure, count)
+    step = max(1, round((image.size / FITTED) ** 0.5))
+    sparse = np.s_[::step, ::step]
+    answer = _fit(local[:, *sparse], named[sparse], sure[sparse], count)
     joined = np.empty_like(probability)
     for rows in _bands(image.shape[0]):
-        said = SHARPNESS * np.moveaxis(_products(local[:, rows]) @ answer, -1, 0)
+        said = SHARPNESS * _evaluate(local[:, rows], answer)
         said -= said.max(0)
         said = np.exp(said)
         said /= said.sum(0)
@@ -94,6 +97,21 @@ def _products(features: Floats) -> Floats:
     first, second = np.triu_indices(len(features))
     ones = np.ones((*stacked.shape[:-1], 1), dtype=np.float32)
     return np.concatenate([ones, stacked, stacked[..., first] * stacked[..., second]], axis=-1)
+
+
+def _evaluate(features: Floats, answer: Floats) -> Floats:
+    """(P, h, W): ``_products(features) @ answer``, as a quadratic form for each phase."""
+    number, flat = len(features), features.reshape(len(features), -1)
+    upper = np.triu_indices(number)
+    result = np.empty((answer.shape[1], *features.shape[1:]), dtype=np.float32)
+    for phase, (constant, *rest) in enumerate(answer.T):
+        square = np.zeros((number, number), dtype=np.float32)
+        square[upper] = rest[number:]
+        inner = square @ flat
+        inner += np.array(rest[:number], dtype=np.float32)[:, None]
+        inner *= flat
+        result[phase] = (inner.sum(0) + constant).reshape(features.shape[1:])
+    return result
 
 
 def _fit(

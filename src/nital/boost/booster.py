@@ -101,6 +101,7 @@ def _facts(
         "candidates": len(instances),
         "survivors": len(removed.kept),
         "number": materials.number,
+        "number_rule": "silhouette",
         "number_curve": [list(row) for row in materials.curve],
         **crops.facts,
     }

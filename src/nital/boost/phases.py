@@ -34,13 +34,13 @@ class PhaseModel:
         Smallest logit distance between two centres, in units of the same-phase threshold; below
         1 the two nearest phases would be called the same.
     curve
-        ``(number of phases, mean squared distance)`` of the numbers tried.
+        ``(number of phases, mean squared distance, separation)`` of the numbers tried.
     """
 
     centres: NDArray[np.float32]
     scale: float
     separation: float
-    curve: tuple[tuple[int, float], ...] = ()
+    curve: tuple[tuple[int, float, float], ...] = ()
 
 
 def find_phases(
@@ -68,10 +68,11 @@ def find_phases(
     if number is not None:
         centres, spread = _kmeans(rng, samples, weights, max(1, min(number, len(samples))))
         separation = _separation(centres, scale, threshold)
-        return PhaseModel(centres, scale, separation, ((len(centres), spread),))
+        return PhaseModel(centres, scale, separation, ((len(centres), spread, separation),))
     centres, spread = _kmeans(rng, samples, weights, min(MAX_PHASES, len(samples)))
-    curve = [(len(centres), spread)]
-    while len(centres) > 1 and _separation(centres, scale, threshold) < 1.0:
+    separation = _separation(centres, scale, threshold)
+    curve = [(len(centres), spread, separation)]
+    while len(centres) > 1 and separation < 1.0:
         share = np.bincount(_nearest(samples, centres)[0], weights, len(centres))
         first, second = _closest(centres)
         total = max(share[first] + share[second], 1e-9)
@@ -79,8 +80,9 @@ def find_phases(
         centres = np.delete(centres, second, axis=0)
         centres[first] = joined
         centres, spread = _refine(samples, weights, centres)
-        curve.append((len(centres), spread))
-    return PhaseModel(centres, scale, _separation(centres, scale, threshold), tuple(curve))
+        separation = _separation(centres, scale, threshold)
+        curve.append((len(centres), spread, separation))
+    return PhaseModel(centres, scale, separation, tuple(curve))
 
 
 def assign_phases(

@@ -32,12 +32,17 @@ EASY_WEIGHT, HARD_WEIGHT = 10.0, 1.0
 
 @dataclass(frozen=True)
 class MaskScores:
-    """Scores of one image; the paper's mIoU, mRecall, mPrecision and mFPR are means over images."""
+    """Scores of one image; the paper's mIoU, mRecall, mPrecision and mFPR are means over images.
+
+    ``false_positive_sum`` is no figure of the paper: it sums where equation 6 averages, so that it
+    grows with the number of superfluous masks and may exceed 1.
+    """
 
     iou: float
     recall: float
     precision: float
     false_positive_rate: float
+    false_positive_sum: float
 
 
 def score_masks(
@@ -51,9 +56,10 @@ def score_masks(
     For each true mask, the masks whose IoU with it is at least ``gate`` take part. IoU is their
     mean IoU; the areas of true positive, false positive and false negative are likewise means over
     them, then over the true masks; recall and precision are ratios of those means. The false
-    positive rate is the mean IoU of the masks that take part but are not the best one. Where none
-    takes part the paper is silent: here IoU and false positive rate are 0 and the whole true mask
-    is a false negative, so that a missed material costs.
+    positive rate is the mean IoU of the masks that take part but are not the best one; the false
+    positive sum adds those up, as the authors' program does. Where none takes part the paper is
+    silent: here IoU and false positives are 0 and the whole true mask is a false negative, so that
+    a missed material costs.
 
     Parameters
     ----------
@@ -88,13 +94,14 @@ def score_masks(
     superfluous = others / np.maximum(involved.sum(axis=1) - 1, 1)
     mean = [
         float(np.average(each, weights=shares))
-        for each in ((iou * involved).sum(axis=1) / count, hit, false, missed, superfluous)
+        for each in ((iou * involved).sum(axis=1) / count, hit, false, missed, superfluous, others)
     ]
     return MaskScores(
         iou=mean[0],
         recall=mean[1] / (mean[1] + mean[3]),
         precision=mean[1] / (mean[1] + mean[2]) if mean[1] + mean[2] else 0.0,
         false_positive_rate=mean[4],
+        false_positive_sum=mean[5],
     )
 
 
@@ -136,10 +143,10 @@ def score_material_masks(
     masks: Sequence[NDArray[np.bool_]],
     weights: Sequence[float] | None = None,
 ) -> dict[str, float]:
-    """All eight numbers of SAM-I-Am's figures 4 and 5 for one image, weighted by difficulty.
+    """All eight numbers of SAM-I-Am's figures 4 and 5 for one image, and the two sums beside them.
 
-    ``samiam_iou``, ``samiam_recall``, ``samiam_precision``, ``samiam_fpr`` on whole masks and with
-    ``samiam_boundary_`` on boundary masks of both.
+    ``samiam_iou``, ``samiam_recall``, ``samiam_precision``, ``samiam_fpr``, ``samiam_fpr_sum`` on
+    whole masks and with ``samiam_boundary_`` on boundary masks of both, weighted by difficulty.
     """
     edges = [[boundary_mask(mask) for mask in group] for group in (truth, masks)]
     scores = {}
@@ -149,4 +156,5 @@ def score_material_masks(
         scores[f"{name}_recall"] = result.recall
         scores[f"{name}_precision"] = result.precision
         scores[f"{name}_fpr"] = result.false_positive_rate
+        scores[f"{name}_fpr_sum"] = result.false_positive_sum
     return scores

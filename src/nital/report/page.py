@@ -8,7 +8,6 @@ import json
 import math
 import shlex
 import shutil
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from nital.io import atomic_write
 from nital.metrology import Measurements
 from nital.metrology.comparisons import Comparison
 from nital.metrology.specimens import Specimen
+from nital.report.decisions import COLUMNS, SHOWN, counted, decision_rows, number_figure
 from nital.report.figures import figure_of, templates
 from nital.report.names import GROUPS, group_of, label_of
 from nital.report.numbers import (
@@ -80,11 +80,9 @@ def write_fragment(
     from markupsafe import Markup
 
     summary = measurements.summary
-    boost = Counter(
-        (str(entry.get("action", "")), str(entry.get("reason", "")))
-        for entry in (segmentation.boost_log if segmentation else ())
-    )
-    figure = figure_of(measurements)
+    log = segmentation.boost_log if segmentation else ()
+    boost, decisions = counted(log), decision_rows(log)
+    figures = [figure_of(measurements), number_figure(summary["parameters"])]
     text = (
         templates()
         .get_template("image.html.j2")
@@ -101,10 +99,13 @@ def write_fragment(
             groups=_groups(summary["quantities"], summary["target"]["value"]),
             intervals=summary["intervals"],
             pictures=None if segmentation is None else _pictures(segmentation, side),
-            plot=figure and {**vars(figure), "picture": Markup(figure.svg)},
+            plots=[{**vars(each), "picture": Markup(each.svg)} for each in figures if each],
             left_out=_left_out(measurements),
-            boost=[(*key, count) for key, count in sorted(boost.items())],
-            boost_total=boost.total(),
+            boost=boost,
+            boost_total=sum(count for _, _, count in boost),
+            decisions=decisions[:SHOWN],
+            decision_columns=COLUMNS,
+            decisions_left=max(0, len(decisions) - SHOWN),
         )
     )
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ the time of a whole run.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,14 @@ from numpy.typing import NDArray
 from nital.metrology import Measurements
 from nital.report.numbers import display_unit
 
-__all__ = ["profile_layout", "size_layout"]
+__all__ = ["number_layout", "profile_layout", "size_layout"]
 
 FEWEST_OBJECTS = 8
 WIDTH, HEIGHT = 560, 300
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 46
 _WIDE = 20.0
 _MOST_LAYERS, _MOST_POINTS, _TOP_OF_PROFILE = 8, 500, 30
+_MOST_SEPARATION = 4.0  # larger ones are drawn at the top
 _COLOURS = ("#1f5f99", "#b03a00", "#2e7d4f", "#7a4ea3", "#8a6d00", "#b0306a", "#00797d", "#555f69")
 
 
@@ -120,6 +122,44 @@ def profile_layout(measurements: Measurements) -> dict[str, Any]:
         "lines": lines,
         "label": f"Position along the layer ({unit_along})",
         "label_up": f"Thickness ({unit_up})",
+    }
+
+
+def number_layout(
+    curve: Sequence[tuple[int, float, float]], chosen: int, *, silhouette: bool
+) -> dict[str, Any]:
+    """Lay out (number, silhouette or spread, separation) for the template ``number.svg.j2``."""
+    first, last = curve[0][0], max(curve[-1][0], curve[0][0] + 1)
+    high = min(_MOST_SEPARATION, max(1.2, *(row[2] for row in curve))) * 1.03
+
+    def across(number: float) -> float:
+        share = (number - first + 0.3) / (last - first + 0.6)
+        return round(LEFT + share * (WIDTH - LEFT - RIGHT), 2)
+
+    def up(value: float) -> float:
+        part = min(max(value, 0.0), high) / high
+        return round(HEIGHT - BOTTOM - part * (HEIGHT - _TOP_OF_PROFILE - BOTTOM), 2)
+
+    columns = [(2, "separation"), *([(1, "silhouette")] if silhouette else [])]
+    lines = []
+    for place, (column, name) in enumerate(columns):
+        points = [(across(row[0]), up(row[column])) for row in curve]
+        lines.append((points, _COLOURS[place], name, LEFT + 110.0 * place))
+    ringed = [(across(row[0]), up(row[columns[-1][0]])) for row in curve if row[0] == chosen]
+    return {
+        "width": WIDTH,
+        "height": HEIGHT,
+        "left": LEFT,
+        "right": WIDTH - RIGHT,
+        "top": _TOP_OF_PROFILE,
+        "base": HEIGHT - BOTTOM,
+        "ticks": [(across(number), str(number)) for number in range(first, last + 1)],
+        "rungs": [(up(tick), f"{tick:g}") for tick in _even_ticks(0.0, high, 5)],
+        "one": up(1.0),
+        "lines": lines,
+        "ringed": ringed,
+        "label": "Number of materials",
+        "label_up": "Separation, silhouette" if silhouette else "Separation",
     }
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from nital.errors import OutputError
 from nital.io import atomic_write, write_label_tiff
 from nital.metrology import Measurements, measure
+from nital.report.decisions import number_figure, write_decisions
 from nital.report.figures import figure_of, write_figure
 from nital.report.overlay import draw_overlay
 from nital.segmentation import Segmentation
@@ -74,6 +75,7 @@ def write_result(
         for name, image in images.items():
             write_label_tiff(temporary / name, image, pixel_size)
         atomic_write(temporary / "overlay.png", lambda path: _write_png(path, overlay))
+        write_decisions(temporary, segmentation.boost_log)
         _write_table_files(temporary, measurements, extra)
 
     return _write_folder(folder, write)
@@ -98,9 +100,9 @@ def write_tables(
 def _write_table_files(folder: Path, measurements: Measurements, extra: Mapping[str, Any]) -> None:
     summary = {**measurements.summary, **extra}
     text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    figure = figure_of(measurements)
-    if figure is not None:
-        write_figure(folder, figure)
+    for figure in (figure_of(measurements), number_figure(summary["parameters"])):
+        if figure is not None:
+            write_figure(folder, figure)
     atomic_write(folder / "objects.csv", lambda path: _write_csv(path, measurements.objects))
     atomic_write(folder / "summary.json", lambda path: path.write_text(text, encoding="utf-8"))
 

@@ -57,10 +57,10 @@ class _Specimen:
 
 _SPECIMENS = (
     _Specimen(
-        0.5, (4, 150), _FAMILIES, _ARRANGEMENTS, {"": 0.55, "emission": 0.25, "film": 0.2}, 0.45
+        0.44, (4, 150), _FAMILIES, _ARRANGEMENTS, {"": 0.55, "emission": 0.25, "film": 0.2}, 0.45
     ),
     _Specimen(  # metal powder
-        0.1,
+        0.12,
         (9, 60),
         {"sphere": 0.75, "ellipsoid": 0.05, "potato": 0.12, "aggregate": 0.08},
         {"powder": 0.8, "cluster": 0.1, "bed": 0.1},
@@ -100,7 +100,7 @@ _SPECIMENS = (
         0.0,
     ),
     _Specimen(0.07, (8, 80), {}, {"mosaic": 1.0}, {"section": 1.0}, 0.0),
-    _Specimen(0.06, (5, 40), {}, {"etched": 1.0}, {"etched": 1.0}, 0.0),
+    _Specimen(0.1, (4, 40), {}, {"etched": 1.0}, {"etched": 1.0}, 0.0),
 )
 _FLAT = {"section", "ooid", "etched"}
 

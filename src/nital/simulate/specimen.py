@@ -20,7 +20,7 @@ from nital.simulate.scene import Scene
 
 __all__ = ["SimulatedMicrograph", "simulate", "simulate_scene"]
 
-BORROWED = 0.15
+BORROWED = 0.2
 
 
 @dataclass(frozen=True)

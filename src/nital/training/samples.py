@@ -59,7 +59,7 @@ class StreamOptions:
     scene_size: int = 320
     shares: tuple[float, float, float, float] = (0.28, 0.34, 0.22, 0.16)
     real_share: float = 0.18
-    borrowed: float = 0.15
+    borrowed: float = 0.2
     reuse: int = 3
 
 
