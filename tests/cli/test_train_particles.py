@@ -32,3 +32,13 @@ def test_a_folder_without_particles_is_bad_usage(tmp_path: Path) -> None:
 def test_an_unknown_backbone_is_bad_usage(tmp_path: Path) -> None:
     arguments = ["train", "particles", "--out", str(tmp_path / "out"), "--backbone", "vgg"]
     assert CliRunner().invoke(app, arguments).exit_code == 2
+
+
+def test_the_unet_takes_no_backbone_and_trains(tmp_path: Path) -> None:
+    start = ["train", "particles", "--network", "unet", "--out", str(tmp_path / "out")]
+    refused = CliRunner().invoke(app, [*start, "--backbone", "resnet50"])
+    assert refused.exit_code == 2
+    assert "are the detector's" in refused.output
+    small = ["--width", "4", "--size", "64", "--steps", "1", "--batch", "1"]
+    assert CliRunner().invoke(app, [*start, *small]).exit_code == 0
+    assert (tmp_path / "out" / "model" / "semantic.onnx").is_file()

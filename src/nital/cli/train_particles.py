@@ -1,28 +1,36 @@
-"""``nital train particles``: train the particle detector."""
+"""``nital train particles``: train the particle detector, or the U-Net to compare it with."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from nital.cli.options import Out
+from nital.cli.train import check_installed, exit_status
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 __all__ = ["TRAIN_PARTICLES_EPILOG", "train_particles"]
 
-ALL_DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
-NEEDED = ("torch", "safetensors", "onnx", "onnxscript")
+HELD = 0.75
 TRAIN_PARTICLES_EPILOG = (
     "Examples:\n\n"
     "nital train particles --out runs/powder --data sets/ --initial compact.safetensors\n\n"
     "nital train particles --out runs/paper --data sets/ --backbone resnet50 "
-    "--initial resnet50.pth"
+    "--initial resnet50.pth\n\n"
+    "nital train particles --out runs/unet --data sets/ --network unet"
 )
+
+
+class Network(StrEnum):
+    """What is trained."""
+
+    detector = "detector"
+    unet = "unet"
 
 
 class Backbone(StrEnum):
@@ -45,9 +53,18 @@ def train_particles(
             show_default=False,
         ),
     ] = None,
+    network: Annotated[
+        Network,
+        typer.Option(
+            help="Mask R-CNN with an uncertainty head, or a U-Net of interior and border, split "
+            "by a watershed, to compare it with."
+        ),
+    ] = Network.detector,
     backbone: Annotated[
         Backbone,
-        typer.Option(help="Nital's compact encoder, or ResNet-50 with a feature pyramid."),
+        typer.Option(
+            help="Of the detector: Nital's compact encoder, or ResNet-50 with a feature pyramid."
+        ),
     ] = Backbone.compact,
     initial: Annotated[
         Path | None,
@@ -69,60 +86,91 @@ def train_particles(
         float,
         typer.Option(min=0, metavar="M", help="Stop after M minutes of processor time; 0: never."),
     ] = 0.0,
+    held: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Share of the training in which the backbone is held and the heads learn alone, "
+            "which is several times faster; 0.75 when left out with --initial for the compact "
+            "encoder, else 0.",
+            show_default=False,
+        ),
+    ] = None,
+    width: Annotated[
+        int, typer.Option(min=4, metavar="N", help="Channels of the U-Net at full resolution.")
+    ] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Decides weights and crops.")] = 0,
 ) -> None:
-    """Train Mask R-CNN with an uncertainty head on particles, and export it.
+    """Train a detector or a U-Net on particles, and export it.
 
     Goes on where DIR holds a checkpoint. DIR/log.csv has every part of the loss; at the end
     DIR/model is a folder for **nital segment --model**, which needs no torch.
     """
     from rich.console import Console
 
-    from nital.errors import NitalError, UsageError
-
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
-        _train(console, out, data, backbone.value, initial, (steps, batch, size, seed), minutes)
-    except NitalError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        raise typer.Exit(BAD_USAGE if isinstance(error, UsageError) else SOME_FAILED) from error
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from the last checkpoint")
-        raise typer.Exit(INTERRUPTED) from None
+    numbers = {"steps": steps, "batch": batch, "size": size, "minutes": minutes, "seed": seed}
+    if held is None:
+        held = HELD if initial is not None and backbone is Backbone.compact else 0.0
+
+    def work() -> None:
+        check_installed()
+        if network is Network.unet:
+            if initial is not None or backbone is Backbone.resnet50:
+                from nital.errors import UsageError
+
+                raise UsageError("--initial and --backbone are the detector's; leave them out")
+            _train_unet(console, out, data, {**numbers, "width": width})
+        else:
+            _train_detector(console, out, data, initial, backbone.value, {**numbers, "held": held})
+
+    raise typer.Exit(exit_status(console, out, work))
 
 
-def _train(
+def _train_detector(
     console: Console,
     out: Path,
     data: Path | None,
-    backbone: str,
     initial: Path | None,
-    numbers: tuple[int, int, int, int],
-    minutes: float,
+    backbone: str,
+    settings: dict[str, Any],
 ) -> None:
-    from importlib.util import find_spec
-
-    from nital.errors import MissingExtraError
-
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            f'training needs {", ".join(missing)}; run: pip install "nital[train]"'
-        )
     from nital.training.detector.export import export_detector
     from nital.training.detector.loop import DetectorOptions, load_detector, train_detector
     from nital.training.detector.network import DetectorConfig
 
-    steps, batch, size, seed = numbers
-    options = DetectorOptions(steps=steps, batch=batch, size=size, seed=seed, minutes=minutes)
-    config = DetectorConfig.of(backbone)
+    options, config = DetectorOptions(**settings), DetectorConfig.of(backbone)
 
     def show(step: int, total: int, means: dict[str, float]) -> None:
-        parts = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
-        console.print(f"step {step} of {total}: {parts}", markup=False)
+        _show(console, step, total, means)
 
     weights = train_detector(out, options, config=config, data=data, initial=initial, report=show)
     with console.status("exporting"):
         difference = export_detector(load_detector(weights, config), out / "model")
+    _finish(console, out, difference)
+
+
+def _train_unet(console: Console, out: Path, data: Path | None, settings: dict[str, Any]) -> None:
+    from nital.semantic.particle_unet import ParticleUNetOptions, export_particle_unet, train_unet
+
+    options = ParticleUNetOptions(**settings)
+
+    def show(step: int, total: int, means: dict[str, float]) -> None:
+        _show(console, step, total, means)
+
+    train_unet(out, options, data=data, report=show)
+    with console.status("exporting"):
+        difference = export_particle_unet(out, options)
+    _finish(console, out, difference)
+
+
+def _show(console: Console, step: int, total: int, means: dict[str, float]) -> None:
+    parts = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+    console.print(f"step {step} of {total}: {parts}", markup=False)
+
+
+def _finish(console: Console, out: Path, difference: float) -> None:
     console.print(f"ONNX differs from torch by {difference:.1g} at most")
     console.print(f"use it with --model {out / 'model'}", markup=False)

@@ -12,7 +12,6 @@ __all__ = ["anchors_of", "decode_boxes", "level_of", "nms"]
 Boxes = NDArray[np.float32]
 CODE_WEIGHTS = np.array([10.0, 10.0, 5.0, 5.0], dtype=np.float32)
 LARGEST_GROWTH = 4.135
-LEVEL_SIDE = 14.0
 
 
 def anchors_of(
@@ -41,10 +40,10 @@ def decode_boxes(codes: NDArray[np.float32], reference: Boxes) -> Boxes:
     return np.asarray(np.concatenate([centre - half, centre + half], 1), dtype=np.float32)
 
 
-def level_of(boxes: Boxes, strides: Sequence[int]) -> NDArray[np.intp]:
-    """(N,) which of the maps serves each box: that whose stride is about its side over 14."""
+def level_of(boxes: Boxes, strides: Sequence[int], level_side: float) -> NDArray[np.intp]:
+    """(N,) which map serves each box: that whose stride is about its side over ``level_side``."""
     side = np.sqrt(np.maximum(boxes[:, 2:] - boxes[:, :2], 1).prod(1))
-    level = np.floor(np.log2(side / LEVEL_SIDE) + 0.5) - np.floor(np.log2(strides[0]))
+    level = np.floor(np.log2(side / level_side) + 0.5) - np.floor(np.log2(strides[0]))
     return np.asarray(np.clip(level, 0, len(strides) - 1), dtype=np.intp)
 
 

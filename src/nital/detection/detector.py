@@ -29,6 +29,7 @@ ENTRIES = {
     "anchor_strides",
     "roi_strides",
     "proposals",
+    "level_side",
 }
 STRIDE = 64
 MASK_SIDE = 28
@@ -163,7 +164,7 @@ class DetectorModel:
         """Outputs of a head for all boxes, each on the map that serves it."""
         strides = self.description["roi_strides"]
         outputs = [np.zeros((len(boxes), *shape), dtype=np.float32) for shape in shapes]
-        which = level_of(boxes, strides)
+        which = level_of(boxes, strides, self.description["level_side"])
         for level, (stride, features) in enumerate(zip(strides, maps, strict=True)):
             mine = np.flatnonzero(which == level)
             for start in range(0, len(mine), BATCH):

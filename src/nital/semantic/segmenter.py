@@ -15,6 +15,7 @@ from nital.micrograph import Micrograph
 from nital.models.tiles import standardise
 from nital.polycrystals.lines import close_gaps, grains_between
 from nital.segmentation import ModelInfo, Progress, Segmentation, SegmentOptions, Target
+from nital.semantic.instances import objects_from_borders
 from nital.semantic.model import SemanticModel
 
 __all__ = ["semantic_segment"]
@@ -27,7 +28,8 @@ def semantic_segment(
 
     A model of named classes answers phases and layers: the classes are phases 1, 2 ... by falling
     area in the image, and ``parameters["found"]["classes"]`` says which is which. A model of grain
-    boundaries answers grains: the regions between its lines, small gaps closed.
+    boundaries answers grains: the regions between its lines, small gaps closed. A model of
+    interiors and borders answers particles.
 
     Raises
     ------
@@ -35,7 +37,8 @@ def semantic_segment(
         When the target is one that the model was not trained for.
     """
     own = TARGETS[model.task]
-    possible: tuple[str, ...] = ("grains",) if own == "grains" else ("phases", "layers")
+    alone = own in ("grains", "particles")
+    possible: tuple[str, ...] = (own,) if alone else ("phases", "layers")
     target, reason = options.target, "asked for"
     if target == "auto":
         target, reason = own, f"the model was trained on {model.task}"
@@ -53,6 +56,12 @@ def semantic_segment(
     if target == "grains":
         labels, phases, confidence = _grains(classes, probability)
         found: dict[str, str] = {"1": "grain"}
+    elif target == "particles":
+        labels, confidence = objects_from_borders(classes, probability)
+        phases = np.where(labels > 0, 2, 1).astype(np.uint8)
+        found = {"2": "particle"}
+        if not labels.any():
+            warnings.append("no particle was found")
     else:
         labels, phases, found = _materials(classes, model, target)
         confidence = np.rint(255 * probability).astype(np.uint8)

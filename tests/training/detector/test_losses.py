@@ -10,12 +10,21 @@ pytest.importorskip("torch")
 import torch
 
 from nital.training.detector.losses import PARTS, _mask_targets, detector_losses
-from nital.training.detector.network import level_of
-from nital.training.detector.samples import CropStream, make_crop
+from nital.training.detector.network import Detector, level_of
+from nital.training.detector.samples import Crop, CropStream, make_crop
+from nital.training.detector.supply import Supply
+
+
+def losses_of(
+    detector: Detector, crop: Crop, generator: torch.Generator | None = None
+) -> dict[str, torch.Tensor]:
+    generator = generator or torch.Generator().manual_seed(0)
+    levels = detector.pyramid(torch.from_numpy(crop.image)[None, None])
+    return detector_losses(detector, [crop], levels, generator)
 
 
 def test_every_part_is_there_and_summed(detector, two_discs):
-    losses = detector_losses(detector, [two_discs()], torch.Generator().manual_seed(0))
+    losses = losses_of(detector, two_discs())
     assert set(losses) == {*PARTS, "total"}
     assert all(torch.isfinite(value) for value in losses.values())
     weighted = sum(
@@ -27,7 +36,7 @@ def test_every_part_is_there_and_summed(detector, two_discs):
 def test_an_empty_crop_trains_too(detector):
     image = np.random.default_rng(0).integers(0, 255, (128, 128)).astype(np.uint8)
     crop = make_crop(image, np.zeros((128, 128), np.int32))
-    losses = detector_losses(detector, [crop], torch.Generator().manual_seed(0))
+    losses = losses_of(detector, crop)
     losses["total"].backward()
     assert torch.isfinite(losses["total"])
     assert losses["mask"].item() == 0
@@ -39,7 +48,7 @@ def test_overfitting_two_discs_lowers_every_loss(detector, two_discs):
     detector.train()
     history = []
     for _ in range(24):
-        losses = detector_losses(detector, [two_discs()], generator)
+        losses = losses_of(detector, two_discs(), generator)
         optimizer.zero_grad()
         losses["total"].backward()
         optimizer.step()
@@ -61,7 +70,8 @@ def test_masks_hold_what_is_seen_and_the_whole_outline(two_discs):
 
 def test_boxes_are_served_by_maps_that_fit_their_size():
     boxes = torch.tensor([[0.0, 0, 10, 10], [0, 0, 28, 28], [0, 0, 112, 112], [0, 0, 900, 900]])
-    assert level_of(boxes, (2, 4, 8, 16)).tolist() == [0, 0, 2, 3]
+    assert level_of(boxes, (2, 4, 8, 16), 14.0).tolist() == [0, 0, 2, 3]
+    assert level_of(boxes, (2, 4, 8, 16), 28.0).tolist() == [0, 0, 1, 3]
 
 
 def test_the_same_seed_gives_the_same_crops():
@@ -71,3 +81,19 @@ def test_the_same_seed_gives_the_same_crops():
         assert np.array_equal(one.image, two.image)
         assert np.array_equal(one.boxes, two.boxes)
         assert len(one.boxes) == len(one.numbers) == len(one.certain)
+
+
+def test_a_held_backbone_gives_kept_crops_again_with_the_same_maps(detector):
+    supply = Supply(detector, iter(CropStream((3,), 64)), (1,), reuse=4, most=3)
+    batches = [supply.batch(2, held=True) for _ in range(12)]
+    seen = {id(crop) for crops, _ in batches for crop in crops}
+    assert 3 <= len(seen) < 24
+    crops, levels = batches[-1]
+    image = torch.from_numpy(np.stack([crop.image for crop in crops]))[:, None]
+    with torch.no_grad():
+        wanted = detector.pyramid(image)
+    for one, two in zip(levels, wanted, strict=True):
+        assert not one.requires_grad
+        torch.testing.assert_close(one, two, atol=1e-4, rtol=1e-3)
+    _, fresh = supply.batch(2, held=False)
+    assert fresh[0].requires_grad

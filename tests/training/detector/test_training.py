@@ -58,7 +58,8 @@ def test_the_export_is_that_of_torch_and_finds_the_same_boxes(trained):
     rng = np.random.default_rng(1)
     image = rng.standard_normal((128, 128)).astype(np.float32)
     with torch.no_grad():
-        levels, logits, codes, anchors = detector.propose(torch.from_numpy(image)[None, None])
+        levels = detector.pyramid(torch.from_numpy(image)[None, None])
+        logits, codes, anchors = detector.propose(levels)
     got = model.regions.run(None, {"image": image[None, None]})
     np.testing.assert_allclose(got[-2], logits.numpy(), atol=1e-3)
     facts = model.description

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from nital.errors import ModelError
+from nital.errors import ModelError, UsageError
 from nital.training.network import Encoder, NetworkConfig
 
 __all__ = ["CompactPyramid", "ResNetPyramid", "load_initial"]
@@ -20,8 +20,9 @@ class CompactPyramid(nn.Module):
     """The encoder of the compact model; its top-down path is the pyramid.
 
     The bottom-up stages stay as the compact model's training left them, the top-down path is
-    trained further. ``forward`` gives maps of strides 4, 8, 16, 32, 64 for regions, and one of
-    stride 2 for small boxes.
+    trained further unless held. ``forward`` gives maps of strides 4, 8, 16, 32, 64 for regions, and
+    one of stride 2 for small boxes: the finest map beside what foreground, boundary and distance
+    are read from.
     """
 
     strides = (4, 8, 16, 32, 64)
@@ -29,9 +30,10 @@ class CompactPyramid(nn.Module):
     def __init__(self, config: NetworkConfig | None = None) -> None:
         super().__init__()
         config = config or NetworkConfig()
+        if 2 * config.fine != config.coarse:
+            raise UsageError("the finest map of the encoder needs half as many channels as others")
         self.channels = config.coarse
         self.encoder = Encoder(config)
-        self.fine = nn.Conv2d(config.fine, config.coarse, 1)
 
     def train(self, mode: bool = True) -> CompactPyramid:
         """Keep the statistics of the normalisation as they are."""
@@ -48,7 +50,8 @@ class CompactPyramid(nn.Module):
         p16 = self.encoder.level16(s32, s16, target)
         p8 = self.encoder.level8(p16, s8, target)
         p4 = self.encoder.level4(p8, s4, target)
-        p2 = self.fine(self.encoder.level2(p4, s2, target))
+        fine = self.encoder.level2(p4, s2, target)
+        p2 = torch.cat([fine, self.encoder.dense[:3](fine)], 1)
         p32 = F.max_pool2d(p16, 2)
         return [p2, p4, p8, p16, p32, F.max_pool2d(p32, 2)]
 

@@ -114,6 +114,7 @@ def export_detector(
         "anchor_strides": list(detector.pyramid.strides),
         "roi_strides": list(detector.roi_strides),
         "proposals": config.proposals,
+        "level_side": config.level_side,
         **(card or {}),
     }
     folder.mkdir(parents=True, exist_ok=True)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import os
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,11 +11,12 @@ import torch
 from torch import nn
 
 from nital.errors import ModelError, UsageError
+from nital.training.checkpoint import log_losses, resume, save
 from nital.training.detector.backbones import load_initial
-from nital.training.detector.losses import PARTS, detector_losses
+from nital.training.detector.losses import detector_losses
 from nital.training.detector.network import Detector, DetectorConfig
 from nital.training.detector.samples import CropStream
-from nital.training.loop import save_network
+from nital.training.detector.supply import Supply
 from nital.training.network import NetworkConfig
 from nital.training.samples import load_real_images
 
@@ -45,6 +43,9 @@ class DetectorOptions:
         Decides initial weights and every crop.
     checkpoint_every
         Steps between checkpoints.
+    held
+        Share of the training in which the backbone is held and the heads learn alone, which is
+        several times faster; for a backbone that already knows particles.
     minutes
         Stop after so many minutes of processor time with the learning rate falling accordingly;
         0 for no limit.
@@ -58,8 +59,11 @@ class DetectorOptions:
     seed: int = 0
     checkpoint_every: int = 50
     minutes: float = 0.0
+    held: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.held <= 1:
+            raise UsageError(f"the backbone is held for a share of 0 to 1, not {self.held}")
         if self.size < 64 or self.size % 64:
             raise UsageError(f"crops need a side that is a multiple of 64, not {self.size}")
 
@@ -108,14 +112,16 @@ def train_detector(
         load_initial(detector.pyramid, initial)
     trained = [p for p in detector.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=options.learning_rate, weight_decay=0.01)
-    start, spent = _resume(folder, detector, optimizer)
+    start, spent = resume(folder, detector, optimizer)
     real = () if data is None else load_real_images(data)
     if data is not None and not any(image.target == 2 for image in real):
         raise UsageError(f"{data} holds no labelled particles; name the folder of emps_train")
     folder.mkdir(parents=True, exist_ok=True)
     generator = torch.Generator().manual_seed(options.seed + start)
-    crops = iter(CropStream((options.seed, start), options.size, real))
+    stream = iter(CropStream((options.seed, start), options.size, real))
+    supply = Supply(detector, stream, (options.seed, start, 1))
     detector.train()
+    note = {"config": repr(detector.config.as_dict()), "options": repr(asdict(options))}
     sums: dict[str, float] = {}
     began, since = time.process_time() - spent, start
     for step in range(start + 1, options.steps + 1):
@@ -124,7 +130,8 @@ def train_detector(
         rate = options.learning_rate * min(1.0, step / options.warmup) * max(0.02, 1 - share)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        losses = detector_losses(detector, [next(crops) for _ in range(options.batch)], generator)
+        crops, levels = supply.batch(options.batch, held=share < options.held)
+        losses = detector_losses(detector, crops, levels, generator)
         optimizer.zero_grad(set_to_none=True)
         losses["total"].backward()
         nn.utils.clip_grad_norm_(trained, 5.0)
@@ -134,78 +141,15 @@ def train_detector(
         last = step == options.steps or share >= 1
         if step % LOG_EVERY == 0 or last:
             means = {name: value / (step - since) for name, value in sums.items()}
-            _log(folder / "log.csv", step, means)
+            log_losses(folder / "log.csv", step, means)
             if report is not None:
                 report(step, options.steps, means)
             sums, since = {}, step
         if step % options.checkpoint_every == 0 or last:
-            _save(folder, step, spent, detector, optimizer, options)
+            save(folder, (step, spent), detector, optimizer, note)
         if last:
             break
     return folder / "weights.safetensors"
-
-
-def _resume(
-    folder: Path, detector: Detector, optimizer: torch.optim.Optimizer
-) -> tuple[int, float]:
-    """Load the checkpoint if there is one; return its step and the processor seconds spent."""
-    path = folder / "checkpoint.pt"
-    if not path.exists():
-        return 0, 0.0
-    try:
-        state = torch.load(path, weights_only=True)
-        detector.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        return int(state["step"]), float(state["spent"])
-    except (
-        OSError,
-        EOFError,
-        KeyError,
-        RuntimeError,
-        ValueError,
-        pickle.UnpicklingError,
-    ) as error:
-        raise ModelError(
-            f"{path} is no checkpoint of this detector; train into another folder, or delete the"
-            " file to begin anew"
-        ) from error
-
-
-def _save(
-    folder: Path,
-    step: int,
-    spent: float,
-    detector: Detector,
-    optimizer: torch.optim.Optimizer,
-    options: DetectorOptions,
-) -> None:
-    """Write checkpoint and weights, each whole or not at all."""
-    state = {
-        "step": step,
-        "spent": spent,
-        "network": detector.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
-    temporary = folder / "checkpoint.pt.part"
-    torch.save(state, temporary)
-    os.replace(temporary, folder / "checkpoint.pt")
-    note = {
-        "step": str(step),
-        "config": repr(detector.config.as_dict()),
-        "options": repr(asdict(options)),
-    }
-    save_network(folder / "weights.safetensors", detector, note)
-
-
-def _log(path: Path, step: int, means: dict[str, float]) -> None:
-    """Append a row: every part of the loss and their weighted sum."""
-    fresh = not path.exists()
-    names = (*PARTS, "total")
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if fresh:
-            writer.writerow(["step", *names])
-        writer.writerow([step, *(f"{means[name]:.5f}" for name in names)])
 
 
 def load_detector(

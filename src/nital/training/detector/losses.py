@@ -16,21 +16,22 @@ __all__ = ["PARTS", "detector_losses"]
 PARTS = ("region", "region_box", "particle", "box", "mask", "whole", "certainty")
 WEIGHTS = {"certainty": 0.5, "whole": 0.5}
 MASK_SIDE = 2 * MASK_BINS
-REGION_SAMPLE, ROI_SAMPLE = 256, 64
+REGION_SAMPLE, ROI_SAMPLE = 256, 48
 
 
 def detector_losses(
-    detector: Detector, crops: list[Crop], generator: torch.Generator
+    detector: Detector, crops: list[Crop], levels: list[Tensor], generator: torch.Generator
 ) -> dict[str, Tensor]:
     """Losses of a batch of crops of one size, and their weighted ``total``.
+
+    ``levels`` are the maps that the backbone gives for them.
 
     ``region`` and ``region_box`` are those of the proposals, ``particle``, ``box`` and ``mask``
     those of Mask R-CNN's heads; ``whole`` compares whole outlines where they are known, and
     ``certainty`` asks whether an expert would sign the object.
     """
-    image = torch.from_numpy(np.stack([crop.image for crop in crops]))[:, None]
-    shape = (image.shape[2], image.shape[3])
-    levels, logits, codes, anchors = detector.propose(image)
+    shape = (crops[0].image.shape[0], crops[0].image.shape[1])
+    logits, codes, anchors = detector.propose(levels)
     sums: dict[str, list[Tensor]] = {part: [] for part in PARTS}
     for index, crop in enumerate(crops):
         truth = torch.from_numpy(crop.boxes)
@@ -64,11 +65,11 @@ def _known(boxes: Tensor, crop: Crop) -> Tensor:
     return torch.from_numpy(crop.valid)[rows, columns]
 
 
-def _match(boxes: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """(N,) best overlap of each box with a true one, and which."""
-    if len(truth) == 0:
-        return torch.zeros(len(boxes)), torch.zeros(len(boxes), dtype=torch.long)
-    best = box_overlap(boxes, truth).max(1)
+def _best(overlaps: Tensor) -> tuple[Tensor, Tensor]:
+    """(N,) best of the (N, M) overlaps of each box with true ones, and with which."""
+    if overlaps.shape[1] == 0:
+        return torch.zeros(len(overlaps)), torch.zeros(len(overlaps), dtype=torch.long)
+    best = overlaps.max(1)
     return best.values, best.indices
 
 
@@ -87,14 +88,14 @@ def _region_losses(
     generator: torch.Generator,
 ) -> tuple[Tensor, Tensor]:
     """Objectness and box loss of sampled anchors; positive from IoU 0.7 or as the best of one."""
-    overlap, match = _match(anchors, truth)
+    overlaps = box_overlap(anchors, truth)
+    overlap, match = _best(overlaps)
     positive, negative = overlap >= 0.7, (overlap < 0.3) & _known(anchors, crop)
     if len(truth):
-        best = box_overlap(truth, anchors)
-        top = best.max(1).values
-        chosen = ((best >= top[:, None] - 1e-6) & (top[:, None] > 0.2)).nonzero()
-        positive[chosen[:, 1]] = True
-        match[chosen[:, 1]] = chosen[:, 0]
+        top = overlaps.max(0).values
+        chosen = ((overlaps >= top - 1e-6) & (top > 0.2)).nonzero()
+        positive[chosen[:, 0]] = True
+        match[chosen[:, 0]] = chosen[:, 1]
         negative &= ~positive
         positive &= ~torch.from_numpy(crop.ignored)[match]
     some = _choose(positive, REGION_SAMPLE // 2, generator)
@@ -115,7 +116,7 @@ def _sample_rois(
     boxes: Tensor, truth: Tensor, crop: Crop, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Some of the regions, and the object that each is of; -1 for none."""
-    overlap, match = _match(boxes, truth)
+    overlap, match = _best(box_overlap(boxes, truth))
     positive = overlap >= 0.5
     if len(truth):
         positive &= ~torch.from_numpy(crop.ignored)[match]

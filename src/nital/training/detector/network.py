@@ -11,14 +11,14 @@ from torch.nn import functional as F
 
 from nital.errors import UsageError
 from nital.training.detector.backbones import CompactPyramid, ResNetPyramid
-from nital.training.detector.regions import anchors_of, decode_boxes, nms, roi_align
+from nital.training.detector.operators import nms, roi_align
+from nital.training.detector.regions import anchors_of, decode_boxes
 from nital.training.network import NetworkConfig
 
 __all__ = ["BACKBONES", "Detector", "DetectorConfig", "level_of"]
 
 BACKBONES = ("compact", "resnet50")
 BOX_BINS, MASK_BINS = 7, 14
-LEVEL_SIDE = 14.0  # pixels: side of the boxes that the stride-1 map would serve
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,10 @@ class DetectorConfig:
     anchor_ratios
         Height over width of the anchors.
     proposals
-        Regions an image that go to the heads.
+        Regions that go to the heads, for every 65 536 pixels.
+    level_side
+        Side in pixels of the boxes that a map of stride 1 would serve; 14 in Lin et al., CVPR 2017,
+        eq. 1 (224 pixels at stride 16). Twice that reads small particles off the finest map.
     """
 
     backbone: str = "compact"
@@ -47,6 +50,7 @@ class DetectorConfig:
     anchor_sizes: tuple[float, ...] = (2.2, 3.4)
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
     proposals: int = 300
+    level_side: float = 28.0
 
     def __post_init__(self) -> None:
         if self.backbone not in BACKBONES:
@@ -56,7 +60,7 @@ class DetectorConfig:
     def of(cls, backbone: str) -> DetectorConfig:
         """The usual shape with this backbone; the paper's for ResNet-50."""
         if backbone == "resnet50":
-            return cls(backbone, hidden=1024, mask_depth=4)
+            return cls(backbone, hidden=1024, mask_depth=4, level_side=14.0)
         return cls(backbone)
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,11 +68,11 @@ class DetectorConfig:
         return asdict(self)
 
 
-def level_of(boxes: Tensor, strides: tuple[int, ...]) -> Tensor:
-    """(N,) which of the maps serves each box: that whose stride is about its side over 14."""
+def level_of(boxes: Tensor, strides: tuple[int, ...], level_side: float) -> Tensor:
+    """(N,) which map serves each box: that whose stride is about its side over ``level_side``."""
     side = (boxes[:, 2:] - boxes[:, :2]).clamp(min=1).prod(-1).sqrt()
     finest = torch.log2(torch.tensor(float(strides[0])))
-    level = torch.floor(torch.log2(side / LEVEL_SIDE) + 0.5) - finest
+    level = torch.floor(torch.log2(side / level_side) + 0.5) - finest
     return level.clamp(0, len(strides) - 1).long()
 
 
@@ -154,35 +158,38 @@ class Detector(nn.Module):
         """The maps that serve boxes, of all that the pyramid gives."""
         return levels[:4] if self.config.backbone == "compact" else levels[1:5]
 
-    def propose(self, image: Tensor) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
-        """Maps, objectness (B, A), codes (B, A, 4) and anchors (A, 4) of (B, 1, H, W) images."""
-        levels = self.pyramid(image)
+    def propose(self, levels: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Objectness (B, A), codes (B, A, 4) and anchors (A, 4) from the maps of the backbone."""
         logits, codes = self.regions(levels[1:])
         shapes = [(level.shape[2], level.shape[3]) for level in levels[1:]]
         config = self.config
         anchors = anchors_of(
             shapes, self.pyramid.strides, config.anchor_sizes, config.anchor_ratios
         )
-        return levels, logits, codes, anchors
+        return logits, codes, anchors
 
     @torch.no_grad()
     def proposals(
         self, logits: Tensor, codes: Tensor, anchors: Tensor, shape: tuple[int, int]
     ) -> Tensor:
-        """The best (P, 4) regions of one image: (A,) logits and (A, 4) codes, suppressed at 0.7."""
-        count = min(3 * self.config.proposals, len(logits))
+        """The best (P, 4) regions of one image: (A,) logits and (A, 4) codes, suppressed at 0.7.
+
+        ``config.proposals`` of them for every 65 536 pixels of the ``shape``.
+        """
+        most = max(1, self.config.proposals * shape[0] * shape[1] // 65536)
+        count = min(3 * most, len(logits))
         best = logits.topk(count).indices
         boxes = decode_boxes(codes[best], anchors[best])
         limits = torch.tensor([shape[0], shape[1]] * 2, dtype=boxes.dtype)
         boxes = torch.minimum(boxes.clamp(min=0), limits)
         large = ((boxes[:, 2:] - boxes[:, :2]) >= 2).all(1)
         boxes, scores = boxes[large], logits[best][large]
-        return boxes[nms(boxes, scores, 0.7)[: self.config.proposals]]
+        return boxes[nms(boxes, scores, 0.7)[:most]]
 
     def pool(self, levels: list[Tensor], image: int, boxes: Tensor, bins: int) -> Tensor:
         """(N, C, bins, bins) of boxes in one image, each from the map that serves it."""
         strides, maps = self.roi_strides, self.roi_maps(levels)
-        which = level_of(boxes, strides)
+        which = level_of(boxes, strides, self.config.level_side)
         pooled = boxes.new_zeros(len(boxes), self.pyramid.channels, bins, bins)
         for index, (stride, level) in enumerate(zip(strides, maps, strict=True)):
             mine = which == index

@@ -21,12 +21,14 @@ LARGEST_GROWTH = 4.135  # log(1000 / 16): a regressed side is at most 62.5 times
 
 def box_overlap(first: Tensor, second: Tensor) -> Tensor:
     """Intersection over union (N, M) of (N, 4) and (M, 4) boxes; 0 where both are empty."""
-    low = torch.maximum(first[:, None, :2], second[None, :, :2])
-    high = torch.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (high - low).clamp(min=0).prod(-1)
+    shared = torch.ones(len(first), len(second), dtype=first.dtype)
+    for side in (0, 1):
+        low = torch.maximum(first[:, None, side], second[None, :, side])
+        high = torch.minimum(first[:, None, side + 2], second[None, :, side + 2])
+        shared *= high.sub_(low).clamp_(min=0)
     areas = [(b[:, 2:] - b[:, :2]).clamp(min=0).prod(-1) for b in (first, second)]
-    union = areas[0][:, None] + areas[1][None] - shared
-    return shared / union.clamp(min=1e-9)
+    union = (areas[0][:, None] + areas[1][None]).sub_(shared)
+    return shared.div_(union.clamp_(min=1e-9))
 
 
 def nms(boxes: Tensor, scores: Tensor, threshold: float) -> Tensor:
