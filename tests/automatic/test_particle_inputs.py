@@ -54,3 +54,21 @@ def test_a_particle_larger_than_the_image_is_one_object_at_the_edge_or_none() ->
     table = result.measure()
     assert not table.objects.empty
     assert table.objects["touches_edge"].any()
+
+
+def test_specks_of_four_pixels_are_found_and_measured_with_a_warning() -> None:
+    rng = np.random.default_rng(2)
+    image = np.full((128, 128), 70.0)
+    for place in rng.permutation(32 * 32)[:600].tolist():
+        row, column = 4 * (place // 32) + 1, 4 * (place % 32) + 1
+        image[row : row + 2, column : column + 2] = 210
+    image += rng.normal(0, 4, image.shape)
+    result = nital.segment(Micrograph(image.clip(0, 255).astype(np.uint8)), "particles")
+    assert 540 <= len(result.objects) <= 600
+    found = result.measure()
+    assert any("pixels across" in warning for warning in found.summary["warnings"])
+
+
+def test_noise_is_not_taken_for_specks() -> None:
+    noise = np.random.default_rng(0).normal(120, 10, (128, 128)).clip(0, 255)
+    assert count(noise.astype(np.uint8)) == 0

@@ -25,6 +25,8 @@ COARSE = (0.125, 0.25, 0.5, 1.0, 2.0)
 LARGE_ENOUGH = 40.0  # median diameter in pixels from which enlarging an image is not even tried
 LOOK = 400  # longest side, in rescaled pixels, of what a trial looks at
 ENLARGEMENT_COST = 0.04  # of predicted quality that each doubling beyond the image's size must gain
+SPECKS = 4.0  # tried where nothing is found at any other scale: particles of 2 pixels and more
+LEAST_SPECKS = 10  # in what is looked at; fewer may be noise
 COARSER = {"grains": 0.05, "particles": 0.0}
 """Predicted quality that a scale up to an octave coarser may lose and still be taken: scratches,
 twins and pits vanish there before grain boundaries do."""
@@ -74,6 +76,10 @@ def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) ->
 
     for scale in COARSE:
         attempt(scale)
+    if not any(trial.quality for trial in tried.values()) and target == "particles":
+        attempt(SPECKS)
+        if SPECKS in tried and tried[SPECKS].count < LEAST_SPECKS:
+            del tried[SPECKS]
     if all(trial.quality == 0.0 for trial in tried.values()):
         return ScaleChoice(1.0, tuple((s, 0.0) for s in sorted(tried)))
     best = max(tried, key=worth)
@@ -93,12 +99,13 @@ class Trial:
 
     ``quality`` is the mean of their predicted IoU and ``diameter`` the median of their equivalent
     circle diameters in pixels of the rescaled image, both weighted by area; ``median`` is that of
-    their number.
+    their number, ``count``.
     """
 
     quality: float
     diameter: float
     median: float
+    count: int
 
 
 def look(model: CompactModel, image: NDArray[np.float32], target: str, scale: float) -> Trial:
@@ -109,7 +116,7 @@ def look(model: CompactModel, image: NDArray[np.float32], target: str, scale: fl
     areas = survivors.areas.astype(np.float64)
     total = float(areas.sum())
     if total == 0:
-        return Trial(0.0, 0.0, 0.0)
+        return Trial(0.0, 0.0, 0.0, 0)
     ordered = np.sort(areas)
     diameters = np.sqrt(1.2732 * ordered)
     halfway = int(np.searchsorted(np.cumsum(ordered), 0.5 * total))
@@ -117,6 +124,7 @@ def look(model: CompactModel, image: NDArray[np.float32], target: str, scale: fl
         float((areas * survivors.scores).sum()) / total,
         float(diameters[halfway]),
         float(np.median(diameters)),
+        len(diameters),
     )
 
 
