@@ -17,7 +17,17 @@ from numpy.typing import NDArray
 
 from nital.errors import UsageError
 
-__all__ = ["CRYSTALS", "MATERIALS", "Column", "Crystal", "Projection", "project"]
+__all__ = [
+    "ATOMIC_NUMBERS",
+    "CRYSTALS",
+    "MATERIALS",
+    "Column",
+    "Crystal",
+    "Projection",
+    "ZoneCell",
+    "project",
+    "zone_cell",
+]
 
 ATOMIC_NUMBERS = {
     "C": 6,
@@ -88,6 +98,19 @@ class Projection:
     def area(self) -> float:
         """Of the projected cell, square angstrom."""
         return float(abs(np.linalg.det(self.vectors)))
+
+
+@dataclass(frozen=True)
+class ZoneCell:
+    """The cell that a zone axis and the two directions across it span, taken as orthogonal.
+
+    ``lengths`` in angstrom and (N, 3) ``fractions`` along the beam, the interface and the growth
+    direction; ``elements`` (N,) symbols.
+    """
+
+    lengths: tuple[float, float, float]
+    elements: NDArray[np.str_]
+    fractions: NDArray[np.float64]
 
 
 CUBE: tuple[tuple[Vector, Vector, Vector], ...] = (
@@ -216,11 +239,7 @@ def project(name: str, zone: int = 0) -> Projection:
     UsageError
         When there is no such crystal or zone.
     """
-    if name not in CRYSTALS:
-        raise UsageError(f"no crystal {name!r}; there are {', '.join(CRYSTALS)}")
-    crystal = CRYSTALS[name]
-    if not 0 <= zone < len(crystal.zones):
-        raise UsageError(f"{name} has zone axes 0 to {len(crystal.zones) - 1}, not {zone}")
+    crystal = _with_zone(name, zone)
     lengths = np.array(crystal.lengths)
     beam, along, up = (np.array(direction) * lengths for direction in crystal.zones[zone])
     length = float(np.linalg.norm(beam))
@@ -241,6 +260,32 @@ def project(name: str, zone: int = 0) -> Projection:
             column[number] = column.get(number, 0.0) + share / length
     columns = tuple(Column(place, tuple(atoms.items())) for place, atoms in sorted(places.items()))
     return Projection(name, vectors, columns)
+
+
+def zone_cell(name: str, zone: int = 0) -> ZoneCell:
+    """All atoms of a crystal in the cell of one of its zone axes.
+
+    Raises
+    ------
+    UsageError
+        When there is no such crystal or zone.
+    """
+    crystal = _with_zone(name, zone)
+    basis = np.array(crystal.zones[zone], dtype=np.float64) * np.array(crystal.lengths)
+    atoms = _filled(crystal, basis)
+    fractions = np.linalg.solve(basis.T, np.array([position for _, position in atoms]).T).T
+    beam, along, up = (float(length) for length in np.linalg.norm(basis, axis=1))
+    elements = np.array([element for element, _ in atoms])
+    return ZoneCell((beam, along, up), elements, np.asarray(fractions, dtype=np.float64))
+
+
+def _with_zone(name: str, zone: int) -> Crystal:
+    if name not in CRYSTALS:
+        raise UsageError(f"no crystal {name!r}; there are {', '.join(CRYSTALS)}")
+    crystal = CRYSTALS[name]
+    if not 0 <= zone < len(crystal.zones):
+        raise UsageError(f"{name} has zone axes 0 to {len(crystal.zones) - 1}, not {zone}")
+    return crystal
 
 
 def _filled(crystal: Crystal, basis: NDArray[np.float64]) -> list[tuple[str, NDArray[np.float64]]]:

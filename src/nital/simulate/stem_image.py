@@ -18,7 +18,15 @@ from nital.simulate.scene import random_field
 from nital.simulate.stem_crystals import CRYSTALS, Projection, project
 from nital.simulate.stem_specimen import StemScene, draw_stem_scene
 
-__all__ = ["Optics", "StemMicrograph", "column_image", "draw_optics", "image_stem", "simulate_stem"]
+__all__ = [
+    "Optics",
+    "StemMicrograph",
+    "column_image",
+    "draw_optics",
+    "image_stem",
+    "simulate_stem",
+    "splat",
+]
 
 Field = NDArray[np.float32]
 CARBON_DENSITY = 0.10  # atoms per cubic angstrom, 2 g/cm^3
@@ -168,7 +176,7 @@ def column_image(
             points = _parted(points, 0.5 * (vectors[0] + vectors[1]), shift)
         found.append(points)
         powers.append(np.full(len(points), weight))
-    deltas = _splat(shape, np.concatenate(found), np.concatenate(powers)) / pixel**2
+    deltas = splat(shape, np.concatenate(found), np.concatenate(powers)) / pixel**2
     sharp = ndimage.gaussian_filter(deltas, max(optics.probe / pixel, 0.5), mode="nearest")
     return np.asarray(sharp + mean - float(weights[strong].sum()) / projection.area, np.float32)
 
@@ -280,7 +288,7 @@ def _parted(
     return np.concatenate(sides)
 
 
-def _splat(
+def splat(
     shape: tuple[int, int], points: NDArray[np.float64], weights: NDArray[np.float64]
 ) -> Field:
     """Sum of weighted points, each shared by the four pixels around it."""
