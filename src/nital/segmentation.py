@@ -38,6 +38,7 @@ class SegmentOptions:
     crop_classifier: str | None = None
     complete_boundaries: bool = False
     min_confidence: float = MIN_CONFIDENCE
+    magnification: float | None = None
 
     def __post_init__(self) -> None:
         if self.target not in (*TARGETS, "auto"):
@@ -54,6 +55,9 @@ class SegmentOptions:
             raise UsageError(
                 f"the least confidence must lie between 0 and 1, not {self.min_confidence}"
             )
+
+        if self.magnification is not None and not self.magnification > 0:
+            raise UsageError(f"a magnification is above 0, not {self.magnification}")
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for ``summary.json``."""
@@ -134,6 +138,7 @@ def segment(
     crop_classifier: str | None = None,
     complete_boundaries: bool = False,
     min_confidence: float = MIN_CONFIDENCE,
+    magnification: float | None = None,
     progress: Progress | None = None,
 ) -> Segmentation:
     """Segment one micrograph.
@@ -148,7 +153,7 @@ def segment(
     phases
         Number of phases or materials, 1...8; estimated when ``None``.
     model
-        ``"compact"``, a folder with an exported compact model or a trained supervised segmenter, a
+        ``"compact"``, a folder with an exported compact model, detector or supervised segmenter, a
         Segment Anything model by name or path (``docs/sam.md``), or a classical method:
         ``"otsu"``, ``"adaptive"``, ``"canny"``, ``"watershed"``, ``"watershed-gradient"``.
     boost
@@ -162,6 +167,9 @@ def segment(
     min_confidence
         Particles of less confidence, 0...1, are uncertain: they stay in the labels, are drawn red,
         and sizes are given with and without them.
+    magnification
+        Of the image, where its file states none: a warning says when the pixel size contradicts
+        it, and of two detectors for particles the one below or above 10,000x is taken.
     progress
         Called with a stage's name and the share of it that is done, 0...1.
 
@@ -172,12 +180,13 @@ def segment(
     ModelError
         When the model is unknown or its weights are damaged.
     """
+    from nital.io.magnification import with_given_magnification
     from nital.polycrystals.refine import complete_grains
 
     names = tuple(materials)
-    options = SegmentOptions(
-        target, phases, model, boost, names, crop_classifier, complete_boundaries, min_confidence
-    )
+    rest = (crop_classifier, complete_boundaries, min_confidence, magnification)
+    options = SegmentOptions(target, phases, model, boost, names, *rest)
+    micrograph = with_given_magnification(micrograph, magnification)
     found = _find(micrograph, options, progress or (lambda stage, share: None))
     if complete_boundaries and found.target == "grains":
         return complete_grains(found)
@@ -190,7 +199,7 @@ def _find(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -
     from nital.automatic.straight_path import run
     from nital.classical import CLASSICAL_METHODS, classical_segment
     from nital.classical.choice import threshold_where_as_good
-    from nital.detection.detector import is_detector
+    from nital.detection.scales import is_detector
     from nital.detection.segmenter import detector_segment
     from nital.models import is_promptable
     from nital.polycrystals.refine import without_scratches

@@ -72,3 +72,18 @@ def test_specks_of_four_pixels_are_found_and_measured_with_a_warning() -> None:
 def test_noise_is_not_taken_for_specks() -> None:
     noise = np.random.default_rng(0).normal(120, 10, (128, 128)).clip(0, 255)
     assert count(noise.astype(np.uint8)) == 0
+
+
+def test_a_scale_that_contradicts_the_magnification_is_named_with_it(tmp_path: Path) -> None:
+    Image.fromarray(discs()).save(tmp_path / "discs.png")
+    start = ["segment", str(tmp_path / "discs.png"), "--target", "particles"]
+    start += ["--out", str(tmp_path / "out"), "--pixel-size", "1um"]
+    result = CliRunner().invoke(app, [*start, "--magnification", "900kx"])
+    assert result.exit_code == 0, result.output
+    summary = json.loads((tmp_path / "out" / "discs" / "summary.json").read_text())
+    assert summary["parameters"]["magnification"] == 900_000
+    (warning,) = (text for text in summary["warnings"] if "contradicts" in text)
+    assert "1 um contradicts the magnification 900,000x" in warning
+    refused = CliRunner().invoke(app, [*start, "--overwrite", "--magnification", "large"])
+    assert refused.exit_code == 2
+    assert "25kx" in refused.output

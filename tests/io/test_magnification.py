@@ -9,7 +9,13 @@ import pytest
 from PIL import Image
 
 import nital
-from nital.io.magnification import contradiction, parse_magnification
+from nital.io.magnification import (
+    contradiction,
+    magnification_of,
+    parse_magnification,
+    with_given_magnification,
+)
+from nital.micrograph import Micrograph, PixelSize
 
 
 @pytest.mark.parametrize(
@@ -60,3 +66,26 @@ def test_a_scale_given_by_hand_is_checked_too(tmp_path: Path) -> None:
     )
     warnings = nital.read(tmp_path / "a.png", pixel_size="3um").warnings
     assert any("3 um contradicts" in w for w in warnings)
+
+
+def test_a_magnification_given_by_hand_is_compared_with_the_pixel_size() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 1280)).astype(np.uint8)
+    micrograph = Micrograph(pixels, PixelSize(0.0992, "by hand"))
+    usual = with_given_magnification(micrograph, 1000)
+    wrong = with_given_magnification(micrograph, 100_000)
+    assert usual.warnings == ()
+    assert "0.0992 um contradicts the magnification 100,000x that was given" in wrong.warnings[0]
+    assert with_given_magnification(Micrograph(pixels), 100_000).warnings == ()
+
+
+def test_the_magnification_of_a_file_is_known_unless_one_is_given(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((96, 1280), dtype=np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "a.txt").write_text(
+        "[SemImageFile]\nPixelSize=9.92\nMagnification=10000\nDataSize=1280x96\n"
+    )
+    micrograph = nital.read(tmp_path / "a.png")
+    assert micrograph.metadata["magnification"] == 10_000
+    assert magnification_of(micrograph, None) == 10_000
+    assert magnification_of(micrograph, 300.0) == 300
+    (tmp_path / "a.txt").unlink()
+    assert magnification_of(nital.read(tmp_path / "a.png"), None) is None

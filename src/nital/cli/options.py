@@ -11,6 +11,7 @@ import typer
 __all__ = [
     "CropClassifierFolder",
     "Jobs",
+    "MagnificationText",
     "MaterialNames",
     "MinConfidence",
     "NoBoost",
@@ -95,6 +96,16 @@ MinConfidence = Annotated[
         metavar="P",
         help="Particles of less confidence than P are uncertain: drawn red, and every size is "
         "given with and without them.",
+    ),
+]
+MagnificationText = Annotated[
+    str | None,
+    typer.Option(
+        metavar="X",
+        help="Magnification, such as 25000 or 25kx, where the file states none: it is compared "
+        "with the pixel size, and of two detectors for particles the one below or above 10,000x "
+        "is taken.",
+        show_default=False,
     ),
 ]
 Jobs = Annotated[

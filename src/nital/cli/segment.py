@@ -9,6 +9,7 @@ import typer
 from nital.cli.options import (
     CropClassifierFolder,
     Jobs,
+    MagnificationText,
     MaterialNames,
     MinConfidence,
     NoBoost,
@@ -100,6 +101,7 @@ def segment_images(
     specimens: Specimens = None,
     complete_boundaries: CompleteBoundaries = False,
     min_confidence: MinConfidence = 0.5,
+    magnification: MagnificationText = None,
     jobs: Jobs = 1,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -116,7 +118,8 @@ def segment_images(
 
         chosen = model if method is None else _classical(method, model)
         named = (materials, crop_classifier, complete_boundaries, min_confidence)
-        options = _options(target.value, phases, chosen, not no_boost, *named)
+        stated = _given_magnification(magnification)
+        options = _options(target.value, phases, chosen, not no_boost, *named, stated)
         return SegmentJob(
             out=out,
             options=options,
@@ -139,6 +142,17 @@ def _given_size(text: str | None) -> PixelSize | None:
     return None if text is None else parse_pixel_size(text)
 
 
+def _given_magnification(text: str | None) -> float | None:
+    """The magnification that was typed, if any."""
+    from nital.errors import UsageError
+    from nital.io.magnification import parse_magnification
+
+    value = None if text is None else parse_magnification(text)
+    if text is not None and value is None:
+        raise UsageError(f"--magnification {text!r} is no magnification; write 25000 or 25kx")
+    return value
+
+
 def _options(
     target: str,
     phases: int | None,
@@ -148,13 +162,15 @@ def _options(
     folder: Path | None,
     complete: bool,
     min_confidence: float,
+    magnification: float | None,
 ) -> SegmentOptions:
     """What was typed as options of a segmentation."""
     from nital.segmentation import SegmentOptions
 
     names = tuple(name.strip() for name in (materials or "").split(",") if name.strip())
     recorded = None if folder is None else str(folder)
-    return SegmentOptions(target, phases, model, boost, names, recorded, complete, min_confidence)
+    rest = (complete, min_confidence, magnification)
+    return SegmentOptions(target, phases, model, boost, names, recorded, *rest)
 
 
 def _classical(method: str, model: str) -> str:
@@ -174,7 +190,7 @@ def _classical(method: str, model: str) -> str:
 def _check_model(options: SegmentOptions) -> str | None:
     """Refuse a model that cannot be used, before any work; return the hash of its weights."""
     from nital.classical import CLASSICAL_METHODS
-    from nital.detection.detector import is_detector, load_detector_model
+    from nital.detection.scales import is_detector, load_detectors
     from nital.errors import MissingExtraError, ModelError, UsageError
     from nital.models import load_model
     from nital.semantic.model import find_semantic_model, load_semantic_model
@@ -192,7 +208,7 @@ def _check_model(options: SegmentOptions) -> str | None:
         if folder is not None:
             return load_semantic_model(folder).sha256
         if is_detector(options.model):
-            return load_detector_model(options.model).sha256
+            return load_detectors(options.model).sha256
         return load_model(options.model).sha256
     except (MissingExtraError, ModelError) as error:
         raise UsageError(f"--model: {error}") from error

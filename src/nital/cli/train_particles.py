@@ -33,6 +33,14 @@ class Network(StrEnum):
     unet = "unet"
 
 
+class LengthScale(StrEnum):
+    """Which magnifications it is for."""
+
+    both = "both"
+    low = "low"
+    high = "high"
+
+
 class Backbone(StrEnum):
     """What looks at the image first."""
 
@@ -98,6 +106,13 @@ def train_particles(
             show_default=False,
         ),
     ] = None,
+    length_scale: Annotated[
+        LengthScale,
+        typer.Option(
+            help="Of the detector: all magnifications, or small particles (below 10,000x) or large "
+            "ones alone. A folder with both models as low/ and high/ is a pair for --model."
+        ),
+    ] = LengthScale.both,
     width: Annotated[
         int, typer.Option(min=4, metavar="N", help="Channels of the U-Net at full resolution.")
     ] = 16,
@@ -124,7 +139,8 @@ def train_particles(
                 raise UsageError("--initial and --backbone are the detector's; leave them out")
             _train_unet(console, out, data, {**numbers, "width": width})
         else:
-            _train_detector(console, out, data, initial, backbone.value, {**numbers, "held": held})
+            settings = {**numbers, "held": held, "length_scale": length_scale.value}
+            _train_detector(console, out, data, initial, backbone.value, settings)
 
     raise typer.Exit(exit_status(console, out, work))
 
@@ -137,6 +153,8 @@ def _train_detector(
     backbone: str,
     settings: dict[str, Any],
 ) -> None:
+    from dataclasses import asdict
+
     from nital.training.detector.export import export_detector
     from nital.training.detector.loop import DetectorOptions, load_detector, train_detector
     from nital.training.detector.network import DetectorConfig
@@ -148,7 +166,8 @@ def _train_detector(
 
     weights = train_detector(out, options, config=config, data=data, initial=initial, report=show)
     with console.status("exporting"):
-        difference = export_detector(load_detector(weights, config), out / "model")
+        card = {"training": asdict(options)}
+        difference = export_detector(load_detector(weights, config), out / "model", card=card)
     _finish(console, out, difference)
 
 

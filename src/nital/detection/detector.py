@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from nital.masks.instances import Instances
 from nital.models.compact import open_session
 from nital.models.tiles import MARGIN, Tile, tiles_of
 
-__all__ = ["DetectorModel", "is_detector", "load_detector_model"]
+__all__ = ["DetectorModel"]
 
 PARTS = ("regions", "boxes", "masks")
 ENTRIES = {
@@ -187,14 +186,3 @@ def _within(boxes: Boxes, shape: tuple[int, int]) -> Boxes:
 
 def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(1 / (1 + np.exp(-np.clip(x, -30, 30))), dtype=np.float32)
-
-
-def is_detector(name: str) -> bool:
-    """Whether ``--model`` names the folder of an exported detector."""
-    return (Path(name) / "detector.json").is_file()
-
-
-@lru_cache(maxsize=1)
-def load_detector_model(folder: str) -> DetectorModel:
-    """Load an exported detector once; see :meth:`DetectorModel.load`."""
-    return DetectorModel.load(Path(folder))

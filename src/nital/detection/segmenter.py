@@ -6,11 +6,14 @@ from dataclasses import replace
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nital.automatic.resample import rescale
 from nital.automatic.scale import natural_scale
-from nital.detection.detector import load_detector_model
+from nital.detection.detector import DetectorModel
+from nital.detection.scales import Detectors, length_scale, load_detectors
 from nital.errors import UsageError
+from nital.io.magnification import magnification_of
 from nital.masks.flatten import paint
 from nital.masks.overlap import suppress
 from nital.micrograph import Micrograph
@@ -27,7 +30,10 @@ IOU_THRESHOLD, COVER_THRESHOLD = 0.5, 0.7
 def detector_segment(
     micrograph: Micrograph, options: SegmentOptions, progress: Progress
 ) -> Segmentation:
-    """Find particles with an exported detector, at the scale that is natural to their size.
+    """Find particles with an exported detector.
+
+    One for all magnifications sees the image at the scale that is natural to its particles; of a
+    pair, the one for the image's magnification sees it as it is.
 
     Raises
     ------
@@ -38,16 +44,17 @@ def detector_segment(
     """
     if options.target not in ("particles", "auto"):
         raise UsageError(f"the detector finds particles, not {options.target}")
-    model = load_detector_model(options.model)
+    detectors = load_detectors(options.model)
+    magnification = magnification_of(micrograph, options.magnification)
     image = standardise(micrograph.content)
     labels = np.zeros(micrograph.shape, dtype=np.int32)
     confidence = np.zeros(micrograph.shape, dtype=np.uint8)
     warnings = list(micrograph.warnings)
-    scale = 1.0
+    facts: dict[str, float | str] = {"scale": 1.0}
     if image.any():
         progress("scale", 0.0)
-        compact = cast(CompactModel, load_model("compact"))
-        scale = natural_scale(compact, image, "particles").scale
+        model, facts = _model_for(detectors, magnification, image)
+        scale = float(facts["scale"])
         found, certain = model.detect(
             rescale(image, scale), lambda share: progress("segment", share)
         )
@@ -71,7 +78,22 @@ def detector_segment(
         confidence,
         "particles",
         "asked for" if options.target == "particles" else "the detector finds particles",
-        ModelInfo("detector", model.sha256),
-        {**options.as_dict(), "found": {"scale": scale}},
+        ModelInfo("detector", detectors.sha256),
+        {**options.as_dict(), "found": facts},
         tuple(warnings),
     )
+
+
+def _model_for(
+    detectors: Detectors, magnification: float | None, image: NDArray[np.float32]
+) -> tuple[DetectorModel, dict[str, float | str]]:
+    """The detector to ask, and for the record the scale at which and why it is this one."""
+    natural = 1.0
+    if not detectors.is_pair or magnification is None:
+        compact = cast(CompactModel, load_model("compact"))
+        natural = natural_scale(compact, image, "particles").scale
+    if not detectors.is_pair:
+        return detectors.low, {"scale": natural}
+    which, reason = length_scale(magnification, natural)
+    model = detectors.low if which == "low" else detectors.high
+    return model, {"scale": 1.0, "length_scale": which, "length_scale_reason": reason}

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-__all__ = ["contradiction", "parse_magnification"]
+from nital.micrograph import Micrograph
+
+__all__ = [
+    "contradiction",
+    "magnification_of",
+    "parse_magnification",
+    "with_given_magnification",
+]
 
 # A magnification is that of a picture as wide as a print or a screen, in millimetres.
 NARROWEST, WIDEST = 20.0, 1500.0
@@ -19,7 +27,9 @@ def parse_magnification(text: object) -> float | None:
     return value if value > 0 else None
 
 
-def contradiction(pixel_size: float, columns: int, magnification: float) -> str | None:
+def contradiction(
+    pixel_size: float, columns: int, magnification: float, source: str = "that the file states"
+) -> str | None:
     """A warning that names both, where no print or screen would be as wide as they ask for.
 
     Parameters
@@ -30,12 +40,31 @@ def contradiction(pixel_size: float, columns: int, magnification: float) -> str 
         Pixels a row.
     magnification
         As the file states it.
+    source
+        Where the magnification comes from, in words.
     """
     width = pixel_size * columns * magnification / 1000
     if NARROWEST <= width <= WIDEST:
         return None
     return (
         f"the pixel size {pixel_size:.4g} um contradicts the magnification {magnification:,.0f}x"
-        f" that the file states: the picture would be {width:,.4g} mm wide on a screen or print;"
+        f" {source}: the picture would be {width:,.4g} mm wide on a screen or print;"
         " check the scale, or give --pixel-size"
     )
+
+
+def magnification_of(micrograph: Micrograph, given: float | None) -> float | None:
+    """The magnification given, else the one that the image's file states, if any."""
+    stated = micrograph.metadata.get("magnification")
+    return given if given is not None or stated is None else float(stated)
+
+
+def with_given_magnification(micrograph: Micrograph, given: float | None) -> Micrograph:
+    """The micrograph, with a warning where its pixel size contradicts the magnification given."""
+    if given is None or micrograph.pixel_size is None:
+        return micrograph
+    columns = micrograph.shape[1]
+    warning = contradiction(micrograph.pixel_size.value, columns, given, "that was given")
+    if warning is None:
+        return micrograph
+    return replace(micrograph, warnings=(*micrograph.warnings, warning))

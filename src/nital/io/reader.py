@@ -59,7 +59,10 @@ def read(
     facts = _gather_facts(path, decoded)
     scale, scale_warnings = _resolve(facts, given)
     scale_warnings += _magnification_warnings(facts, scale, pixels.shape[1])
-    microscope = next((source.microscope for source in facts if source.microscope), None)
+    stated = {
+        "microscope": next((source.microscope for source in facts if source.microscope), None),
+        "magnification": next((s.magnification for s in facts if s.magnification), None),
+    }
     return Micrograph(
         pixels,
         pixel_size=scale,
@@ -69,7 +72,7 @@ def read(
         modality=next((source.modality for source in facts if source.modality), None),
         data_bar_row=_stated_data_bar(facts, pixels.shape[0]) or find_data_bar(pixels),
         warnings=(*decoded.warnings, *colour_warnings, *pixel_warnings, *scale_warnings),
-        metadata=decoded.metadata | ({"microscope": microscope} if microscope else {}),
+        metadata=decoded.metadata | {key: value for key, value in stated.items() if value},
     )
 
 

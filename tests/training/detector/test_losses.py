@@ -97,3 +97,10 @@ def test_a_held_backbone_gives_kept_crops_again_with_the_same_maps(detector):
         torch.testing.assert_close(one, two, atol=1e-4, rtol=1e-3)
     _, fresh = supply.batch(2, held=False)
     assert fresh[0].requires_grad
+
+
+@pytest.mark.parametrize("scale", ["low", "high"])
+def test_crops_of_one_length_scale(scale):
+    stream = iter(CropStream((5,), 96, length_scale=scale))
+    sizes = [crop.median_diameter for crop in (next(stream) for _ in range(4)) if len(crop.boxes)]
+    assert all((size < 32) is (scale == "low") for size in sizes)

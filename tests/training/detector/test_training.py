@@ -161,3 +161,24 @@ def test_the_anchors_of_both_codes_agree():
     np.testing.assert_allclose(
         torch_anchors, numpy_boxes.anchors_of((64, 96), (8, 16), sizes, ratios), atol=1e-4
     )
+
+
+def test_of_a_pair_the_magnification_chooses(trained, tmp_path):
+    import shutil
+
+    for name in ("low", "high"):
+        shutil.copytree(trained[0] / "model", tmp_path / name)
+    rng = np.random.default_rng(0)
+    image = Micrograph(rng.integers(0, 255, (70, 64)).astype(np.uint8))
+    asked = {
+        magnification: nital.segment(
+            image, target="particles", model=str(tmp_path), magnification=magnification
+        ).parameters["found"]
+        for magnification in (500.0, 50_000.0)
+    }
+    assert asked[500.0]["length_scale"] == "low"
+    assert asked[50_000.0]["length_scale"] == "high"
+    assert asked[50_000.0]["scale"] == 1.0
+    assert "50,000x" in asked[50_000.0]["length_scale_reason"]
+    whole = nital.segment(image, target="particles", model=str(trained[0]))
+    assert "length_scale" not in whole.parameters["found"]

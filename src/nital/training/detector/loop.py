@@ -15,7 +15,7 @@ from nital.training.checkpoint import log_losses, resume, save
 from nital.training.detector.backbones import load_initial
 from nital.training.detector.losses import detector_losses
 from nital.training.detector.network import Detector, DetectorConfig
-from nital.training.detector.samples import CropStream
+from nital.training.detector.samples import LENGTH_SCALES, CropStream
 from nital.training.detector.supply import Supply
 from nital.training.network import NetworkConfig
 from nital.training.samples import load_real_images
@@ -46,6 +46,8 @@ class DetectorOptions:
     held
         Share of the training in which the backbone is held and the heads learn alone, which is
         several times faster; for a backbone that already knows particles.
+    length_scale
+        ``"both"``, or crops of small objects alone (``"low"`` magnification) or of large ones.
     minutes
         Stop after so many minutes of processor time with the learning rate falling accordingly;
         0 for no limit.
@@ -60,8 +62,13 @@ class DetectorOptions:
     checkpoint_every: int = 50
     minutes: float = 0.0
     held: float = 0.0
+    length_scale: str = "both"
 
     def __post_init__(self) -> None:
+        if self.length_scale not in LENGTH_SCALES:
+            raise UsageError(
+                f"the length scale is {', '.join(LENGTH_SCALES)}, not {self.length_scale!r}"
+            )
         if not 0 <= self.held <= 1:
             raise UsageError(f"the backbone is held for a share of 0 to 1, not {self.held}")
         if self.size < 64 or self.size % 64:
@@ -118,8 +125,9 @@ def train_detector(
         raise UsageError(f"{data} holds no labelled particles; name the folder of emps_train")
     folder.mkdir(parents=True, exist_ok=True)
     generator = torch.Generator().manual_seed(options.seed + start)
-    stream = iter(CropStream((options.seed, start), options.size, real))
-    supply = Supply(detector, stream, (options.seed, start, 1))
+    seed = (options.seed, start)
+    stream = CropStream(seed, options.size, real, length_scale=options.length_scale)
+    supply = Supply(detector, iter(stream), (*seed, 1))
     detector.train()
     note = {"config": repr(detector.config.as_dict()), "options": repr(asdict(options))}
     sums: dict[str, float] = {}

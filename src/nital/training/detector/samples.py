@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,7 +14,10 @@ from nital.simulate.particles import simulate_particles
 from nital.simulate.scene import Outline
 from nital.training.samples import RealImage, SampleStream, StreamOptions
 
-__all__ = ["Crop", "CropStream"]
+__all__ = ["LENGTH_SCALES", "Crop", "CropStream"]
+
+LENGTH_SCALES = {"both": (0.0, math.inf), "low": (0.0, 32.0), "high": (32.0, math.inf)}
+"""Median diameter in pixels of the objects of a crop: at low magnification particles are small."""
 
 SMALLEST = 9  # pixels: smaller objects are neither asked for nor held against the detector
 REUSE = 3
@@ -52,6 +56,12 @@ class Crop:
     whole: dict[int, Outline] | None
     valid: NDArray[np.bool_]
 
+    @property
+    def median_diameter(self) -> float:
+        """Of what is seen of the objects, in pixels; there must be one."""
+        areas = np.bincount(self.labels.ravel())[self.numbers]
+        return float(np.median(np.sqrt(4 / np.pi * areas)))
+
 
 @dataclass
 class CropStream:
@@ -67,15 +77,24 @@ class CropStream:
         Licensed real images; those of particles are taken.
     real_share
         Share of real crops where there are any.
+    length_scale
+        One of :data:`LENGTH_SCALES`; crops of other objects are passed over.
     """
 
     seed: tuple[int, ...]
     size: int = 256
     real: tuple[RealImage, ...] = ()
     real_share: float = 0.5
+    length_scale: str = "both"
     scenes: list[Scene] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Crop]:
+        least, most = LENGTH_SCALES[self.length_scale]
+        for crop in self._of_all_scales():
+            if len(crop.boxes) == 0 or least <= crop.median_diameter < most:
+                yield crop
+
+    def _of_all_scales(self) -> Iterator[Crop]:
         rng = np.random.default_rng(self.seed)
         particles = tuple(image for image in self.real if image.target == 2)
         options = StreamOptions(size=self.size, real_share=1.0)
