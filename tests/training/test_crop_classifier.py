@@ -51,7 +51,7 @@ def test_what_cannot_be_told_apart_is_refused(names):
 
 def test_bad_files_and_names_are_refused(tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"nothing")
-    with pytest.raises(ModelError, match="is no checkpoint of this classifier"):
+    with pytest.raises(ModelError, match="is no checkpoint of this network"):
         train_crops(tmp_path, SMALL)
     with pytest.raises(ModelError, match="train one with nital train crops"):
         CropClassifier.load(tmp_path)

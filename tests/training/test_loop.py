@@ -13,9 +13,9 @@ pytest.importorskip("torch")
 import torch
 
 from nital.errors import ModelError, UsageError
+from nital.training.checkpoint import resume
 from nital.training.loop import (
     TrainingOptions,
-    _resume,
     _schedule,
     load_network,
     make_network,
@@ -75,7 +75,7 @@ def test_the_same_seed_gives_the_same_weights(trained, tmp_path, tiny, small_cro
 
 def test_resuming_starts_from_the_weights_saved(trained, tiny):
     network, average, optimizer = make_network(replace(SHORT, seed=5), tiny)
-    assert _resume(trained[0], network, average, optimizer) == 3
+    assert resume(trained[0], network, optimizer, average) == (3, 0.0)
     state = torch.load(trained[0] / "checkpoint.pt", weights_only=True)
     assert equal(network.state_dict(), state["network"])
     averaged = load_network(trained[0] / "weights.safetensors", tiny).state_dict()
@@ -129,8 +129,9 @@ def test_a_damaged_checkpoint_is_refused_and_kept(tmp_path, tiny, small_crops):
 
 def test_the_checkpoint_of_another_network_is_refused(trained, tiny):
     other = replace(tiny, embedding=3)
+    network, average, optimizer = make_network(SHORT, other)
     with pytest.raises(ModelError, match="no checkpoint of this network"):
-        _resume(trained[0], *make_network(SHORT, other))
+        resume(trained[0], network, optimizer, average)
 
 
 def test_weights_that_cannot_be_used_are_named(trained, tmp_path, tiny):

@@ -20,7 +20,7 @@ from nital.errors import ModelError
 from nital.semantic.encoder import load_encoder
 from nital.semantic.networks import SegNet, TransUNet, UNet, make_semantic_network
 from nital.semantic.samples import IGNORED, SemanticSet, crops_of, windows_of
-from nital.training.loop import save_network
+from nital.training.checkpoint import save_network
 
 __all__ = ["Epoch", "SemanticOptions", "load_weights", "time_number_formats", "train_semantic"]
 

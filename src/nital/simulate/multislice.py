@@ -23,7 +23,7 @@ from nital.simulate.stem_image import splat
 __all__ = ["Layer", "Microscope", "Slab", "build_slab", "linear_image", "multislice_image"]
 
 Field = NDArray[np.float32]
-LONGEST_SAMPLING = 0.07  # angstrom of the potential: scattering to 120 mrad at 200 kV fits in
+LONGEST_SAMPLING = 0.07  # angstrom of the potential: scattering to 115 mrad at 200 kV fits in
 SLICE = 2.0  # angstrom
 PROBE_WINDOW = 12.0  # angstrom that a probe needs around it when plane waves are left out
 
@@ -47,7 +47,7 @@ class Microscope:
     energy: float = 200e3
     convergence: float = 22.0
     inner: float = 70.0
-    outer: float = 120.0
+    outer: float = 110.0
     vibration: float = 0.08
     configurations: int = 4
     defocus: float = 0.0

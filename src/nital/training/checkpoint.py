@@ -10,14 +10,19 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel
 
 from nital.errors import ModelError
-from nital.training.loop import save_network
 
-__all__ = ["log_losses", "resume", "save"]
+__all__ = ["log_losses", "resume", "save", "save_network"]
 
 
-def resume(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, float]:
+def resume(
+    folder: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: AveragedModel | None = None,
+) -> tuple[int, float]:
     """Load the checkpoint if there is one; return its step and the processor seconds spent.
 
     Raises
@@ -32,6 +37,8 @@ def resume(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -
         state = torch.load(path, weights_only=True)
         network.load_state_dict(state["network"])
         optimizer.load_state_dict(state["optimizer"])
+        if average is not None:
+            average.load_state_dict(state["average"])
         return int(state["step"]), float(state["spent"])
     except (
         OSError,
@@ -52,9 +59,13 @@ def save(
     progress: tuple[int, float],
     network: nn.Module,
     optimizer: torch.optim.Optimizer,
-    note: dict[str, str],
+    note: Mapping[str, str],
+    average: AveragedModel | None = None,
 ) -> None:
-    """Write ``checkpoint.pt`` and ``weights.safetensors``; ``progress``: step, seconds spent."""
+    """Write ``checkpoint.pt`` and ``weights.safetensors``.
+
+    ``progress`` holds the step and the seconds spent; of an ``average`` its weights are kept.
+    """
     step, spent = progress
     state = {
         "step": step,
@@ -62,10 +73,23 @@ def save(
         "network": network.state_dict(),
         "optimizer": optimizer.state_dict(),
     }
+    if average is not None:
+        state["average"] = average.state_dict()
     temporary = folder / "checkpoint.pt.part"
     torch.save(state, temporary)
     os.replace(temporary, folder / "checkpoint.pt")
-    save_network(folder / "weights.safetensors", network, {"step": str(step), **note})
+    shipped = network if average is None else average.module
+    save_network(folder / "weights.safetensors", shipped, {"step": str(step), **note})
+
+
+def save_network(path: Path, network: nn.Module, note: dict[str, str] | None = None) -> None:
+    """Write weights as safetensors, whole or not at all."""
+    from safetensors.torch import save as to_bytes
+
+    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(to_bytes(weights, metadata=note))
+    os.replace(temporary, path)
 
 
 def log_losses(path: Path, step: int, means: Mapping[str, float]) -> None:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-import os
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,8 +19,8 @@ from nital.errors import ModelError, UsageError
 from nital.models.tiles import standardise
 from nital.simulate.stem_crystals import MATERIALS
 from nital.simulate.stem_image import simulate_stem
+from nital.training.checkpoint import log_losses, resume, save
 from nital.training.graph import to_onnx, write_whole
-from nital.training.loop import save_network
 from nital.training.texture_network import make_crop_network
 from nital.training.texture_samples import crop_corners
 
@@ -164,7 +161,7 @@ def train_crops(
     network = make_crop_network(options.network, len(options.materials))
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=0.02)
-    start = _resume(folder, network, optimizer)
+    start, _ = resume(folder, network, optimizer)
     folder.mkdir(parents=True, exist_ok=True)
     stream = CropStream(options, start)
     network.train()
@@ -191,51 +188,14 @@ def train_crops(
                 "accuracy": float(np.mean(right)),
                 "seconds_per_step": (time.monotonic() - began) / len(losses),
             }
-            _log(folder / "log.csv", step, means)
+            log_losses(folder / "log.csv", step, means)
             if report is not None:
                 report(step, options.steps, means)
             losses, right, began = [], [], time.monotonic()
         if step % options.checkpoint_every == 0 or step == options.steps:
-            _save(folder, step, network, optimizer)
+            save(folder, (step, 0.0), network, optimizer, {})
     trained: nn.Module = network.eval()
     return trained
-
-
-def _resume(folder: Path, network: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    path = folder / "checkpoint.pt"
-    if not path.exists():
-        return 0
-    try:
-        state = torch.load(path, weights_only=True)
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-    except (OSError, EOFError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        raise ModelError(
-            f"{path} is no checkpoint of this classifier; train into another folder, or delete the"
-            " file to begin anew"
-        ) from error
-    return int(state["step"])
-
-
-def _save(folder: Path, step: int, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    temporary = folder / "checkpoint.pt.part"
-    state = {
-        "step": step,
-        "network": network.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
-    torch.save(state, temporary)
-    os.replace(temporary, folder / "checkpoint.pt")
-    save_network(folder / "weights.safetensors", network, {"step": str(step)})
-
-
-def _log(path: Path, step: int, means: dict[str, float]) -> None:
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if fresh:
-            writer.writerow(["step", *means])
-        writer.writerow([step, *(f"{v:.5f}" for v in means.values())])
 
 
 def export_crops(network: nn.Module, folder: Path, options: CropTraining) -> float:

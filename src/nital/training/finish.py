@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from nital.training.checkpoint import save_network
 from nital.training.curve import plot_curve
 from nital.training.export import export_compact
-from nital.training.loop import TrainingOptions, load_network, save_network
+from nital.training.loop import TrainingOptions, load_network
 from nital.training.network import NetworkConfig
 from nital.training.samples import load_real_images
 from nital.training.target_head import fit_target_head

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import math
-import os
-import pickle
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -19,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, IterableDataset
 
 from nital.errors import ModelError, UsageError
+from nital.training.checkpoint import log_losses, resume, save
 from nital.training.losses import compute_losses
 from nital.training.network import CompactNetwork, NetworkConfig
 from nital.training.samples import (
@@ -34,7 +32,6 @@ __all__ = [
     "TrainingOptions",
     "load_network",
     "make_network",
-    "save_network",
     "train_compact",
     "train_step",
 ]
@@ -134,7 +131,7 @@ def train_compact(
         When ``data`` holds none of the licensed sets.
     """
     network, average, optimizer = make_network(options, config, initial)
-    start = _resume(folder, network, average, optimizer)
+    start, _ = resume(folder, network, optimizer, average)
     if start >= options.steps:
         return folder / "weights.safetensors"
     real = load_real_images(data) if data is not None else ()
@@ -152,11 +149,12 @@ def train_compact(
         average.update_parameters(network)
         if step % LOG_EVERY == 0 or step == options.steps:
             values = means.take()
-            _log(folder / "log.csv", step, values)
+            log_losses(folder / "log.csv", step, values)
             if report is not None:
                 report(step, options.steps, values)
         if step % options.checkpoint_every == 0 or step == options.steps:
-            _save(folder, step, network, average, optimizer, options)
+            note = {"config": repr(network.config), "options": repr(asdict(options))}
+            save(folder, (step, 0.0), network, optimizer, note, average)
         if progress is not None:
             progress(step, options.steps)
         if step == options.steps:
@@ -241,68 +239,6 @@ def train_step(
     nn.utils.clip_grad_norm_(network.parameters(), 3.0)
     optimizer.step()
     return losses
-
-
-def _resume(
-    folder: Path, network: nn.Module, average: AveragedModel, optimizer: torch.optim.Optimizer
-) -> int:
-    """Load the checkpoint if there is one; return the step it was made at."""
-    path = folder / "checkpoint.pt"
-    if not path.exists():
-        return 0
-    try:
-        state = torch.load(path, weights_only=True)
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        optimizer.load_state_dict(state["optimizer"])
-    except (OSError, EOFError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        raise ModelError(
-            f"{path} is no checkpoint of this network; train into another folder, or delete the"
-            " file to begin anew"
-        ) from error
-    return int(state["step"])
-
-
-def _save(
-    folder: Path,
-    step: int,
-    network: CompactNetwork,
-    average: AveragedModel,
-    optimizer: torch.optim.Optimizer,
-    options: TrainingOptions,
-) -> None:
-    """Write checkpoint and averaged weights, each whole or not at all."""
-    state = {
-        "step": step,
-        "network": network.state_dict(),
-        "average": average.state_dict(),
-        "optimizer": optimizer.state_dict(),
-    }
-    temporary = folder / "checkpoint.pt.part"
-    torch.save(state, temporary)
-    os.replace(temporary, folder / "checkpoint.pt")
-    note = {"step": str(step), "config": repr(network.config), "options": repr(asdict(options))}
-    save_network(folder / "weights.safetensors", average.module, note)
-
-
-def save_network(path: Path, network: nn.Module, note: dict[str, str] | None = None) -> None:
-    """Write weights as safetensors, whole or not at all."""
-    from safetensors.torch import save
-
-    weights = {name: value.contiguous() for name, value in network.state_dict().items()}
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(save(weights, metadata=note))
-    os.replace(temporary, path)
-
-
-def _log(path: Path, step: int, means: dict[str, float]) -> None:
-    """Append a row to the curve."""
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if fresh:
-            writer.writerow(["step", *means])
-        writer.writerow([step, *(f"{v:.5f}" for v in means.values())])
 
 
 def load_network(weights: Path, config: NetworkConfig | None = None) -> CompactNetwork:

@@ -8,9 +8,6 @@ learnt b is the calibrated distance at which two crops are as likely of one mate
 
 from __future__ import annotations
 
-import csv
-import os
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -20,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from nital.errors import ModelError, UsageError
-from nital.training.loop import save_network
+from nital.errors import UsageError
+from nital.training.checkpoint import log_losses, resume, save
 from nital.training.texture_network import FENet, ResNet18, make_crop_network
 from nital.training.texture_samples import (
     REAL_TEXTURES,
@@ -146,7 +143,7 @@ def train_texture(
         raise UsageError(
             f"{data} holds none of the sets {', '.join(REAL_TEXTURES)}; name their folder"
         )
-    start = _resume(folder, model, optimizer)
+    start, _ = resume(folder, model, optimizer)
     folder.mkdir(parents=True, exist_ok=True)
     crops = TextureStream((options.seed, start), stream, real)
     model.train()
@@ -169,12 +166,12 @@ def train_texture(
                 "threshold": float(model.threshold.detach()),
                 "seconds_per_step": (time.monotonic() - began) / len(losses),
             }
-            _log(folder / "log.csv", step, means)
+            log_losses(folder / "log.csv", step, means)
             if report is not None:
                 report(step, options.steps, means)
             losses, right, began = [], [], time.monotonic()
         if step % options.checkpoint_every == 0 or step == options.steps:
-            _save(folder, step, model, optimizer, options)
+            save(folder, (step, 0.0), model, optimizer, {"options": repr(asdict(options))})
     return folder / "weights.safetensors"
 
 
@@ -201,43 +198,3 @@ def _step(
 def _schedule(step: int, steps: int) -> float:
     warm = min(1.0, step / 50)
     return warm * (0.02 + 0.98 * 0.5 * (1 + float(np.cos(np.pi * step / steps))))
-
-
-def _resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    path = folder / "checkpoint.pt"
-    if not path.exists():
-        return 0
-    try:
-        state = torch.load(path, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-    except (OSError, EOFError, KeyError, RuntimeError, pickle.UnpicklingError) as error:
-        raise ModelError(
-            f"{path} is no checkpoint of this network; train into another folder, or delete the"
-            " file to begin anew"
-        ) from error
-    return int(state["step"])
-
-
-def _save(
-    folder: Path,
-    step: int,
-    model: ContrastiveNetwork,
-    optimizer: torch.optim.Optimizer,
-    options: TextureTraining,
-) -> None:
-    state = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}
-    temporary = folder / "checkpoint.pt.part"
-    torch.save(state, temporary)
-    os.replace(temporary, folder / "checkpoint.pt")
-    note = {"step": str(step), "options": repr(asdict(options))}
-    save_network(folder / "weights.safetensors", model, note)
-
-
-def _log(path: Path, step: int, means: dict[str, float]) -> None:
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if fresh:
-            writer.writerow(["step", *means])
-        writer.writerow([step, *(f"{v:.5f}" for v in means.values())])
