@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,16 +10,14 @@ import typer
 from nital.cli.options import Out
 from nital.cli.train_crops import CROPS_EPILOG, crops
 from nital.cli.train_texture import TEXTURE_EPILOG, texture
+from nital.cli.training import check_installed, exit_status
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from nital.training.loop import TrainingOptions
 
-__all__ = ["check_installed", "train_app", "train_compact_command"]
-
-ALL_DONE, SOME_FAILED, BAD_USAGE, INTERRUPTED = 0, 1, 2, 130
-NEEDED = ("torch", "safetensors", "onnx", "onnxscript", "matplotlib")
+__all__ = ["train_app", "train_compact_command"]
 
 train_app = typer.Typer(
     no_args_is_help=True,
@@ -119,40 +115,6 @@ def train_compact_command(
         _train(console, out, options, data, initial)
 
     return exit_status(console, out, work)
-
-
-def exit_status(console: Console, out: Path, work: Callable[[], None]) -> int:
-    """Do the work of a training command; say in one sentence what went wrong, if anything did."""
-    from nital.errors import NitalError, UsageError
-
-    try:
-        work()
-    except NitalError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return BAD_USAGE if isinstance(error, UsageError) else SOME_FAILED
-    except OSError as error:
-        console.print(
-            f"error: {error.filename or out} cannot be used ({error.strerror or error}); "
-            "choose another --out or make room",
-            style="red",
-            markup=False,
-        )
-        return SOME_FAILED
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from the last checkpoint")
-        return INTERRUPTED
-    return ALL_DONE
-
-
-def check_installed() -> None:
-    """Raise :class:`MissingExtraError` unless the extra ``nital[train]`` is there."""
-    from nital.errors import MissingExtraError
-
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise MissingExtraError(
-            f'training needs {", ".join(missing)}; run: pip install "nital[train]"'
-        )
 
 
 def _faster_format(console: Console, options: TrainingOptions) -> TrainingOptions:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nital.cli.options import Out
-from nital.cli.train import check_installed, exit_status
+from nital.cli.training import check_installed, exit_status
 
 if TYPE_CHECKING:
     from rich.console import Console

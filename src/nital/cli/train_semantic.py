@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nital.cli.options import Out
-from nital.cli.train import ALL_DONE, BAD_USAGE, INTERRUPTED, SOME_FAILED, check_installed
+from nital.cli.training import check_installed, exit_status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -143,31 +143,17 @@ def train_semantic_command(
     """
     from rich.console import Console
 
-    from nital.errors import NitalError, UsageError
-
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    try:
+
+    def work() -> bool:
         check_installed()
         _check_sizes(chosen["crop"], chosen["width"])
         from nital.semantic.loop import SemanticOptions
 
         options = SemanticOptions(architecture=architecture, bf16=bool(bf16), **chosen)
-        left_out = _train(console, folder, out, options, encoder, time_first=bf16 is None)
-    except NitalError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return BAD_USAGE if isinstance(error, UsageError) else SOME_FAILED
-    except OSError as error:
-        console.print(
-            f"error: {error.filename or out} cannot be used ({error.strerror or error}); "
-            "choose another --out or make room",
-            style="red",
-            markup=False,
-        )
-        return SOME_FAILED
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from the last epoch")
-        return INTERRUPTED
-    return SOME_FAILED if left_out else ALL_DONE
+        return _train(console, folder, out, options, encoder, time_first=bf16 is None)
+
+    return exit_status(console, out, work)
 
 
 def _check_sizes(crop: int, width: int) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nital.cli.options import Out
+from nital.cli.training import check_installed, exit_status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,8 +62,6 @@ def train_texture_command(
 ) -> int:
     """Train, export and draw the curve; return the exit status."""
     from rich.console import Console
-
-    from nital.cli.train import check_installed, exit_status
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
 
