@@ -1,4 +1,4 @@
-"""``nital train texture`` and ``nital train crops``: train, go on, export, and say what is wrong."""
+"""``nital train texture`` and ``crops``: they train, go on, export, and say what is wrong."""
 
 from __future__ import annotations
 
