@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nital.metrology.intervals import binomial_interval
 
 WIDTH, HEIGHT, TOP, BASE = 420, 360, 20, 310
-COLUMNS = (110, 320)
+COLUMNS = (125, 320)
+DENSITY = 50
 
 
 def main() -> None:
@@ -72,7 +74,10 @@ def paired(
 
 
 def svg(pairs: list[tuple[float, float]], names: tuple[str, str], metric: str) -> str:
-    """Points of both methods, joined; blue where the first is better, red where the second is."""
+    """Points of both methods, joined; blue where the first is better, red where the second is.
+
+    Beside each column lies the density of its points.
+    """
 
     def up(value: float) -> float:
         return round(BASE - value * (BASE - TOP), 1)
@@ -87,6 +92,8 @@ def svg(pairs: list[tuple[float, float]], names: tuple[str, str], metric: str) -
             f'<line x1="60" x2="{WIDTH - 30}" y1="{y}" y2="{y}" stroke="#e3e7eb"/>'
             f'<text x="52" y="{y + 5}" text-anchor="end">{value:.1f}</text>'
         )
+    for column, values in enumerate(zip(*pairs, strict=True)):
+        parts.append(_density(np.array(values), column))
     for one, two in pairs:
         colour = "#1f5f99" if one > two else "#b03a00"
         ys = (up(one), up(two))
@@ -105,6 +112,21 @@ def svg(pairs: list[tuple[float, float]], names: tuple[str, str], metric: str) -
     label = f'<text transform="translate(16 {(TOP + BASE) / 2}) rotate(-90)" text-anchor="middle">'
     parts.append(f"{label}{metric}</text></svg>")
     return "\n".join(parts)
+
+
+def _density(values: NDArray[np.float64], column: int) -> str:
+    """Gaussian kernel density of one column's points, on the outer side (Silverman's width)."""
+    heights = np.linspace(0, 1, 81)
+    width = max(0.9 * float(values.std()) * len(values) ** -0.2, 0.02)
+    density = np.exp(-(((heights[:, None] - values) / width) ** 2) / 2).sum(1)
+    outward = (-1 if column == 0 else 1) * (6 + DENSITY * density / density.max())
+    start = COLUMNS[column] + (-6 if column == 0 else 6)
+    points = [
+        (COLUMNS[column] + x, BASE - y * (BASE - TOP))
+        for x, y in zip(outward, heights, strict=True)
+    ]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return f'<polygon points="{start},{BASE} {line} {start},{TOP}" fill="#d5dbe1"/>'
 
 
 if __name__ == "__main__":

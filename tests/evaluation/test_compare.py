@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from nital.errors import InputError, UsageError
 from nital.evaluation.agreement import bland_altman, compare_image, image_sizes, summarise_sizes
 from nital.evaluation.compare import as_dict, compare_sets, write_comparison
+from nital.evaluation.compare_plots import differences_svg
 from nital.evaluation.label_sets import find_sets
 from nital.io import write_label_tiff
 from nital.micrograph import PixelSize
@@ -163,3 +165,13 @@ def test_bad_sets_are_named(tmp_path: Path) -> None:
     (one / "seconds.csv").write_text("file,time\na,3\n")
     with pytest.raises(InputError, match=r"seconds\.csv"):
         find_sets([one, small])
+
+
+def test_the_plot_of_differences_shows_its_limits_even_beyond_all_points() -> None:
+    first = np.array([10.0, 20.0, 40.0, 80.0])
+    svg = differences_svg(first, first * np.array([0.7, 1.3, 0.7, 1.3]), "um")
+    limits = bland_altman(first, first * np.array([0.7, 1.3, 0.7, 1.3])).limits
+    assert max(abs(value) for value in limits) > 0.36
+    heights = [float(y) for y in re.findall(r'y2="([\d.]+)" stroke="#b03a00"', svg)]
+    assert len(heights) == 3
+    assert all(0 < y < 300 for y in heights)

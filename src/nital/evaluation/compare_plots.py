@@ -14,7 +14,7 @@ __all__ = ["differences_svg", "sizes_svg"]
 
 Floats = NDArray[np.float64]
 WIDTH, HEIGHT = 560, 320
-LEFT, RIGHT, TOP, BOTTOM = 60, 14, 12, 46
+LEFT, RIGHT, TOP, BOTTOM = 70, 14, 12, 46
 COLOURS = ("#1f5f99", "#b03a00", "#2e7d4f", "#7a4ea3", "#8a6d00", "#b0306a", "#00797d", "#555f69")
 MOST_POINTS = 1500
 
@@ -94,7 +94,10 @@ def differences_svg(first: Floats, second: Floats, unit: str) -> str:
     """Bland-Altman plot: relative difference over the mean of matched pairs; not without pairs."""
     mean = (first + second) / 2
     difference = 100 * (second - first) / mean
-    reach = max(10.0, 1.1 * float(np.abs(difference).max()))
+    found = bland_altman(first, second)
+    lines = [] if found is None else [(found.bias, ""), *((v, "5 4") for v in found.limits)]
+    farthest = max(float(np.abs(difference).max()), *(100 * abs(value) for value, _ in lines), 0.0)
+    reach = max(10.0, 1.1 * farthest)
     axes = _Axes(0.9 * float(mean.min()), 1.1 * float(mean.max()), -reach, reach)
     step = next(s for s in (5, 10, 20, 50, 100) if reach / s < 5 or s == 100)
     rungs = [(float(v), f"{v} %") for v in range(-step * int(reach // step), int(reach) + 1, step)]
@@ -106,16 +109,12 @@ def differences_svg(first: Floats, second: Floats, unit: str) -> str:
         f'fill-opacity="0.45"/>'
         for x, y in zip(mean[chosen].tolist(), difference[chosen].tolist(), strict=True)
     ]
-    found = bland_altman(first, second)
-    for value, dashes in (
-        [] if found is None else [(found.bias, ""), *((v, "5 4") for v in found.limits)]
-    ):
-        if abs(100 * value) <= reach:
-            y = axes.up(100 * value)
-            parts.append(
-                f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="#b03a00" '
-                f'stroke-width="1.4" stroke-dasharray="{dashes}"/>'
-            )
+    for value, dashes in lines:
+        y = axes.up(100 * value)
+        parts.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}" stroke="#b03a00" '
+            f'stroke-width="1.4" stroke-dasharray="{dashes}"/>'
+        )
     return _svg(parts, "Bland-Altman plot")
 
 

@@ -108,6 +108,7 @@ def check_models(methods: Sequence[Method]) -> None:
     UsageError
         Naming the first of them.
     """
+    from nital.detection.scales import is_detector, load_detectors
     from nital.models import load_model
     from nital.semantic.model import find_semantic_model, load_semantic_model
 
@@ -116,6 +117,8 @@ def check_models(methods: Sequence[Method]) -> None:
         try:
             if folder is not None:
                 load_semantic_model(folder)
+            elif is_detector(method.model):
+                load_detectors(method.model)
             elif method.model not in CLASSICAL_METHODS:
                 load_model(method.model)
         except ModelError as error:
@@ -132,9 +135,11 @@ def with_and_without_boost(methods: Sequence[Method]) -> tuple[Method, ...]:
 
 
 def _has_boost(model: str) -> bool:
+    from nital.detection.scales import is_detector
     from nital.semantic.model import find_semantic_model
 
-    return model not in CLASSICAL_METHODS and find_semantic_model(model) is None
+    trained_alone = find_semantic_model(model) is not None or is_detector(model)
+    return model not in CLASSICAL_METHODS and not trained_alone
 
 
 def run_method(micrograph: Micrograph, method: Method, dataset: Dataset) -> Segmentation:
