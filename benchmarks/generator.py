@@ -1,18 +1,19 @@
-"""Nital's mask generator against that of transformers: the same weights, image, prompts, machine.
+"""Nital's mask generator against those of transformers and of segment_anything.
 
-Each figure is a fresh process that loads the model, then generates masks: seconds on the clock and
-of the processor (to trust on a busy machine), and the peak of resident memory above the loaded
-model. ``ratio_...`` is peer / Nital: above 1, Nital needs less. ``ratio_seconds`` and
-``ratio_memory`` ask the same grid of points; ``ratio_seconds_adaptive`` lets Nital choose its own
-points and stop when the image is covered; the recall beside it is the share of the peer's masks
-that one of ours then meets with an IoU of at least 0.9.
+The same weights, image, prompts and machine. Each figure is a fresh process that loads the model,
+then generates masks: seconds on the clock and of the processor (to trust on a busy machine), and
+the peak of resident memory above the loaded model. ``ratio_...`` is peer / Nital, the better peer
+where there are two: above 1, Nital needs less. ``ratio_seconds`` and ``ratio_memory`` ask the same
+grid of points; ``ratio_seconds_adaptive`` lets Nital choose its own points and stop when the image
+is covered. Recall is the share of a peer's masks that one of ours meets with an IoU of 0.75.
+``share_...`` is the part of the processor's time of a peer that a stage takes.
 
     python benchmarks/generator.py --quick
     python benchmarks/generator.py --sizes 1024 2048 4096 --json generator.json
     python benchmarks/generator.py --model path/to/sam-folder --sizes 2048
 
-Without --model the weights are random, of the size of ViT-B and with a fixed seed; thresholds are
-then set to the middle of what they predict, so that half of the masks pass the first filter.
+Without --model the weights are those of ``seeded_sam.py``, of the size of ViT-B. segment_anything
+takes part where ``--peers`` names a folder that holds it (see ``generator_peers.py``).
 """
 
 from __future__ import annotations
@@ -30,8 +31,11 @@ from typing import Any
 
 import numpy as np
 
-METHODS = ("peer", "nital", "adaptive")
-SAME = 0.9  # IoU from which two masks show the same
+from generator_peers import PEERS, holds
+from seeded_sam import save_seeded_sam
+
+OURS = ("nital", "adaptive")
+SAME = 0.75  # IoU from which two masks show the same
 POINTS = 32
 
 
@@ -42,66 +46,81 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=[1024, 2048, 4096])
     parser.add_argument("--points", type=int, default=POINTS, help="points a side")
     parser.add_argument("--model", type=Path, help="folder saved by transformers")
+    parser.add_argument("--peers", type=Path, default=Path("peers"), help="has segment_anything")
+    parser.add_argument("--methods", nargs="+", help="only these, of transformers nital ...")
+    parser.add_argument("--work", type=Path, help="keep what is measured here, and go on from it")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the JSON here")
-    parser.add_argument("--one", nargs=5, help=argparse.SUPPRESS)
+    parser.add_argument("--one", nargs=6, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         run_one(*arguments.one)
         return
-    sizes, points = ([512], 8) if arguments.quick else (arguments.sizes, arguments.points)
+    if arguments.quick:
+        arguments.sizes, arguments.points = [512], 8
     with tempfile.TemporaryDirectory() as text:
-        folder = Path(text)
-        model = arguments.model or make_model(folder / "model", small=arguments.quick)
-        result = measure(folder, model, sizes, points, arguments.model is None)
+        folder = arguments.work or Path(text)
+        folder.mkdir(exist_ok=True)
+        model = arguments.model or folder / "model"
+        if not model.exists():
+            save_seeded_sam(model, micrograph(1024), small=arguments.quick)
+        result = measure(folder, model, arguments)
     line = json.dumps(result)
     if arguments.json is not None:
         arguments.json.write_text(line + "\n", encoding="utf-8")
     print(line)
 
 
-def measure(
-    folder: Path, model: Path, sizes: list[int], points: int, random: bool
-) -> dict[str, Any]:
+def measure(folder: Path, model: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Run all methods on one image of each size."""
+    there = {"transformers": True, "segment_anything": holds(arguments.peers)}
+    peers = [name for name in PEERS if there[name]]
+    methods = arguments.methods or [*peers, *OURS]
     result: dict[str, Any] = {
         "benchmark": "generator",
-        "peer": "transformers mask generation",
-        "weights": "random, seeded" if random else model.name,
-        "points": points * points,
+        "peers": [name for name in methods if name in PEERS],
+        "weights": arguments.model.name if arguments.model else "seeded, decoder set by hand",
+        "points": arguments.points**2,
         "machine": {"cpus": os.cpu_count(), "threads": threads(), "busy": os.getloadavg()},
     }
-    for size in sizes:
-        image = folder / f"{size}.npy"
-        np.save(image, micrograph(size))
-        thresholds = folder / f"{size}.json"
-        choose_thresholds(model, image, thresholds, random)
+    for size in arguments.sizes:
+        image, thresholds = folder / f"{size}.npy", folder / f"{size}.json"
+        if not thresholds.exists():
+            np.save(image, micrograph(size))
+            choose_thresholds(model, image, thresholds, arguments.model is None)
         rows = {}
-        for method in METHODS:
+        settings = json.dumps({"points": arguments.points, **json.loads(thresholds.read_text())})
+        for method in methods:
             out = folder / f"{size}-{method}.npz"
-            settings = json.dumps({"points": points, **json.loads(thresholds.read_text())})
-            command = [sys.executable, __file__, "--one", method, model, image, settings, out]
-            subprocess.run([str(part) for part in command], check=True)
+            if not out.exists():
+                given = (method, model, image, settings, arguments.peers, out)
+                command = [sys.executable, __file__, "--one", *map(str, given)]
+                subprocess.run(command, check=True)
             with np.load(out) as found:
-                rows[method] = {
-                    name: float(found[name])
-                    for name in ("seconds", "cpu_seconds", "memory_mb", "masks", "prompts")
-                }
-            print(f"{size:>6} {method:>9}: {rows[method]}", file=sys.stderr)
-        last = f"_{size}" if len(sizes) > 1 else ""
+                rows[method] = {name: float(found[name]) for name in found if name != "drawn"}
+            print(f"{size:>6} {method:>16}: {rows[method]}", file=sys.stderr)
+        last = f"_{size}" if len(arguments.sizes) > 1 else ""
         for method, row in rows.items():
             result |= {f"{name}_{method}{last}": round(v, 3) for name, v in row.items()}
-        peer, ours, adaptive = (rows[method] for method in METHODS)
-        recall = recall_of(folder / f"{size}-peer.npz", folder / f"{size}-adaptive.npz")
-        result[f"recall_adaptive{last}"] = recall
-        ratios = {
-            "ratio_seconds": peer["seconds"] / ours["seconds"],
-            "ratio_cpu_seconds": peer["cpu_seconds"] / ours["cpu_seconds"],
-            "ratio_seconds_adaptive": peer["seconds"] / adaptive["seconds"],
-            "ratio_cpu_seconds_adaptive": peer["cpu_seconds"] / adaptive["cpu_seconds"],
-            "ratio_memory": peer["memory_mb"] / ours["memory_mb"],
-        }
-        result |= {f"{name}{last}": round(value, 3) for name, value in ratios.items()}
+        found = compare(folder, size, rows)
+        result |= {f"{name}{last}": round(value, 3) for name, value in found.items()}
     return result
+
+
+def compare(folder: Path, size: int, rows: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Ratios against each peer and the better of them, and recall of the peers' masks."""
+    found: dict[str, list[float]] = {}
+    result = {}
+    for peer in (name for name in PEERS if name in rows):
+        for ours in (name for name in OURS if name in rows):
+            end = "_adaptive" if ours == "adaptive" else ""
+            for quantity in ("seconds", "cpu_seconds", "memory_mb"):
+                name = f"ratio_{quantity.removesuffix('_mb')}{end}"
+                ratio = rows[peer][quantity] / rows[ours][quantity]
+                found.setdefault(name, []).append(ratio)
+                result[f"{name}_{peer}"] = ratio
+            files = [folder / f"{size}-{method}.npz" for method in (peer, ours)]
+            result[f"recall_{ours}_{peer}"] = recall_of(*files)
+    return {name: min(ratios) for name, ratios in found.items()} | result
 
 
 def threads() -> int:
@@ -109,43 +128,18 @@ def threads() -> int:
     return int(os.environ.get("NITAL_THREADS", os.cpu_count() or 1))
 
 
-def make_model(folder: Path, small: bool) -> Path:
-    """A SAM with random weights, seeded, saved as transformers does."""
-    import torch
-    from transformers import SamConfig, SamModel
-
-    config = SamConfig()
-    if small:
-        config = SamConfig(
-            vision_config={"hidden_size": 96, "num_hidden_layers": 4, "num_attention_heads": 3,
-                           "image_size": 512, "mlp_dim": 192, "global_attn_indexes": [1, 3],
-                           "output_channels": 256, "num_pos_feats": 128},
-            prompt_encoder_config={"image_size": 512, "image_embedding_size": 32},
-        )  # fmt: skip
-    torch.manual_seed(0)
-    model = SamModel(config)
-    with torch.no_grad():
-        for name, parameter in model.mask_decoder.named_parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-            if "cross" in name and ("q_proj.weight" in name or "k_proj.weight" in name):
-                parameter.mul_(5)  # so that masks differ from point to point
-        for embedding in (model.mask_decoder.mask_tokens, model.mask_decoder.iou_token):
-            embedding.weight.mul_(0.05)
-    model.save_pretrained(folder)
-    return folder
-
-
 def micrograph(size: int) -> np.ndarray:
-    """(size, size) uint8: bright discs of many sizes with noise."""
+    """(size, size) uint8: bright discs of many sizes and levels, none touching, with noise."""
     rng = np.random.default_rng(0)
     image = rng.normal(70, 8, (size, size)).astype(np.float32)
     rows, cols = np.ogrid[:size, :size]
-    for _ in range(150):
-        row, col, radius = (
-            rng.uniform(0, size),
-            rng.uniform(0, size),
-            size * rng.uniform(0.01, 0.05),
-        )
+    placed = np.zeros((0, 3))
+    for _ in range(600):
+        disc = rng.uniform([0, 0, 0.03], [1, 1, 0.08])
+        if (np.hypot(*(placed[:, :2] - disc[:2]).T) < placed[:, 2] + disc[2] + 0.01).any():
+            continue
+        placed = np.vstack([placed, disc])
+        row, col, radius = disc * size
         image[(rows - row) ** 2 + (cols - col) ** 2 < radius**2] += rng.uniform(60, 110)
     return image.clip(0, 255).astype(np.uint8)
 
@@ -176,21 +170,20 @@ def choose_thresholds(model: Path, image: Path, out: Path, random: bool) -> None
     out.write_text(json.dumps(found))
 
 
-def run_one(method: str, model: str, image: str, settings: str, out: str) -> None:
+def run_one(method: str, model: str, image: str, settings: str, peers: str, out: str) -> None:
     """One method in this process: time it, and write its masks, packed, beside the figures."""
     pixels, options = np.load(image), json.loads(settings)
-    run = {"peer": run_peer}.get(method, run_nital)
-    seconds, busy, memory, masks, prompts = run(method, Path(model), pixels, options)
+    if method == "segment_anything":
+        sys.path.append(peers)
+    run = run_peer if method in PEERS else run_nital
+    figures, masks = run(method, Path(model), pixels, options)
     small = [
         mask[:: max(1, mask.shape[0] // 512), :: max(1, mask.shape[1] // 512)] for mask in masks
     ]
     np.savez(
         out,
-        seconds=seconds,
-        cpu_seconds=busy,
-        memory_mb=memory,
+        **figures,
         masks=len(masks),
-        prompts=prompts,
         drawn=np.packbits([mask.ravel() for mask in small] or [[False]], axis=1),
     )
 
@@ -202,13 +195,14 @@ def resident_mb() -> float:
 
 
 def peak_mb() -> float:
-    """Peak of resident memory so far."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Peak of resident memory of this program so far, without that of the one that started it."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def run_nital(
     method: str, model: Path, pixels: np.ndarray, options: dict[str, Any]
-) -> tuple[float, float, float, list[np.ndarray], int]:
+) -> tuple[dict[str, float], list[np.ndarray]]:
     """Nital's generator on the grid, or on points from the image's structure."""
     from nital.generator import GeneratorOptions, generate
     from nital.models.sam.load import load_folder
@@ -219,60 +213,44 @@ def run_nital(
     wanted = GeneratorOptions(points, **options)
     limit = StructureOptions(most_points=max(1, points * points // 4))
     source = (lambda image: structure_rounds(image, limit).rounds) if method == "adaptive" else None
-    before = resident_mb()
-    start, busy = time.perf_counter(), time.process_time()
+    measured = Measured()
     found = generate(segmenter, pixels, wanted, source=source)
-    seconds, busy = time.perf_counter() - start, time.process_time() - busy
-    memory = peak_mb() - before
+    figures = measured.figures() | {"prompts": found.facts["prompts"]}
     masks = []
     for index in range(len(found.masks)):
         whole = np.zeros(pixels.shape, dtype=bool)
         whole[found.masks.place(index)] = found.masks.mask(index)
         masks.append(whole)
-    return seconds, busy, memory, masks, found.facts["prompts"]
+    return figures, masks
 
 
 def run_peer(
     method: str, model: Path, pixels: np.ndarray, options: dict[str, Any]
-) -> tuple[float, float, float, list[np.ndarray], int]:
-    """The pipeline of transformers, with its PIL image processor and an NMS of its own."""
-    import torch
-    from PIL import Image
-    from transformers import MaskGenerationPipeline, SamModel
-    from transformers.models.sam import image_processing_pil_sam as library
-
-    from nital.masks.suppression import suppress_boxes
-
-    class Processor(library.SamImageProcessorPil):
-        def post_process_for_mask_generation(
-            self, all_masks: Any, all_scores: Any, all_boxes: Any, threshold: float, **_: Any
-        ) -> Any:
-            kept = suppress_boxes(all_boxes.numpy(), all_scores.numpy(), threshold)
-            return [library._rle_to_mask(all_masks[i]) for i in kept], all_scores[kept], None, None
-
-    network = SamModel.from_pretrained(model).eval()
-    torch.set_num_threads(threads())
-    side = network.config.vision_config.image_size
-    processor = Processor(
-        size={"longest_edge": side},
-        pad_size={"height": side, "width": side},
-        mask_size={"longest_edge": side // 4},
-        mask_pad_size={"height": side // 4, "width": side // 4},
-    )
-    pipeline = MaskGenerationPipeline(model=network, image_processor=processor, device="cpu")
+) -> tuple[dict[str, float], list[np.ndarray]]:
+    """A generator of others, and the share of each of its stages."""
+    generate, stages = PEERS[method](model, threads())
     points = options.pop("points")
-    picture = Image.fromarray(pixels).convert("RGB")
-    before = resident_mb()
-    start, busy = time.perf_counter(), time.process_time()
-    answer = pipeline(picture, points_per_crop=points, points_per_batch=64, **options)
-    seconds, busy = time.perf_counter() - start, time.process_time() - busy
-    return (
-        seconds,
-        busy,
-        peak_mb() - before,
-        [np.asarray(m) for m in answer["masks"]],
-        points * points,
-    )
+    measured = Measured()
+    masks = generate(pixels, points, options)
+    figures = measured.figures() | {"prompts": points * points}
+    shares = {f"share_{name}": s / figures["cpu_seconds"] for name, s in stages.seconds.items()}
+    return figures | shares | {"share_rest": 1 - sum(shares.values())}, masks
+
+
+class Measured:
+    """Seconds and peak memory since it was made."""
+
+    def __init__(self) -> None:
+        self.memory = resident_mb()
+        self.start, self.busy = time.perf_counter(), time.process_time()
+
+    def figures(self) -> dict[str, float]:
+        """What has been used so far."""
+        return {
+            "seconds": time.perf_counter() - self.start,
+            "cpu_seconds": time.process_time() - self.busy,
+            "memory_mb": peak_mb() - self.memory,
+        }
 
 
 def recall_of(peer: Path, ours: Path) -> float:

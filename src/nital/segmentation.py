@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.errors import UsageError
+from nital.generator.limits import parse_limits
 from nital.micrograph import Micrograph
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class SegmentOptions:
     complete_boundaries: bool = False
     min_confidence: float = MIN_CONFIDENCE
     magnification: float | None = None
+    keep: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.target not in (*TARGETS, "auto"):
@@ -55,7 +57,7 @@ class SegmentOptions:
             raise UsageError(
                 f"the least confidence must lie between 0 and 1, not {self.min_confidence}"
             )
-
+        parse_limits(self.keep)
         if self.magnification is not None and not self.magnification > 0:
             raise UsageError(f"a magnification is above 0, not {self.magnification}")
 
@@ -139,6 +141,7 @@ def segment(
     complete_boundaries: bool = False,
     min_confidence: float = MIN_CONFIDENCE,
     magnification: float | None = None,
+    keep: tuple[str, ...] = (),
     progress: Progress | None = None,
 ) -> Segmentation:
     """Segment one micrograph.
@@ -170,27 +173,31 @@ def segment(
     magnification
         Of the image, where its file states none: a warning says when the pixel size contradicts
         it, and of two detectors for particles the one below or above 10,000x is taken.
+    keep
+        Limits of the objects that stay, such as ``("area=0.5..20um2", "circularity=0.6..")``; see
+        ``docs/usage.md``.
     progress
         Called with a stage's name and the share of it that is done, 0...1.
 
     Raises
     ------
     UsageError
-        When the target or the number of phases is not possible.
+        When the target, the number of phases or a limit is not possible.
     ModelError
         When the model is unknown or its weights are damaged.
     """
+    from nital.automatic.screened import keep_objects
     from nital.io.magnification import with_given_magnification
     from nital.polycrystals.refine import complete_grains
 
     names = tuple(materials)
-    rest = (crop_classifier, complete_boundaries, min_confidence, magnification)
+    rest = (crop_classifier, complete_boundaries, min_confidence, magnification, tuple(keep))
     options = SegmentOptions(target, phases, model, boost, names, *rest)
     micrograph = with_given_magnification(micrograph, magnification)
     found = _find(micrograph, options, progress or (lambda stage, share: None))
     if complete_boundaries and found.target == "grains":
-        return complete_grains(found)
-    return found
+        found = complete_grains(found)
+    return keep_objects(found, options.keep) if keep else found
 
 
 def _find(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> Segmentation:

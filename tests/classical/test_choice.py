@@ -54,6 +54,8 @@ def found_by_a_model(wrap: Callable[..., Any], moved: int = 0) -> Any:
 def test_the_threshold_answers_where_both_agree(wrap: Callable[..., Any]) -> None:
     result = threshold_where_as_good(found_by_a_model(wrap, moved=1))
     assert result.model.name == "otsu"
+    assert result.model.sha256 is None
+    assert result.parameters["compared_with"] == {"name": "none", "sha256": None}
     assert result.target_reason.startswith("looks like phases; Otsu's threshold and the model")
     assert result.phases[79, 60] == 2
     assert result.phases[80, 60] == 1

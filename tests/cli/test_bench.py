@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import typer
 from PIL import Image
+from tests.generator.conftest import small_sam
 from typer.testing import CliRunner
 
 from nital.cli.bench import BENCH_EPILOG, bench
+from nital.models import load_model
 
 app = typer.Typer()
 app.command(epilog=BENCH_EPILOG)(bench)
@@ -50,6 +52,25 @@ def test_a_run_ends_well_and_says_where_to_look(folder: Path, tmp_path: Path) ->
         "bench.md",
         "pictures",
     }
+
+
+def test_a_local_sam_is_a_method_on_structure_and_on_the_grid(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Random weights: what is tested is that each is asked, hashed and scored, not how well."""
+    small_sam(side=128).save_pretrained(tmp_path / "sam")
+    monkeypatch.chdir(tmp_path)
+    status, text = call(folder, "--out", tmp_path / "out", "--methods", "sam,sam:grid,otsu")
+    assert status == 0, text
+    assert "3 of 3 scored" in text
+    written = json.loads((tmp_path / "out" / "bench.json").read_text())
+    rows = {row["method"]: row for row in written["rows"]}
+    assert set(rows) == {"sam", "sam:grid", "otsu"}
+    assert all("ap50" in row["metrics"] and row["seconds"] > 0 for row in rows.values())
+    page = (tmp_path / "out" / "bench.html").read_text()
+    sha256 = load_model("sam").sha256
+    assert sha256 is not None
+    assert sha256[:12] in page + json.dumps(written)
 
 
 def test_failed_images_give_status_one(folder: Path, tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nital.errors import UsageError
-from nital.generator.screening import Limits, describe, screen, screen_automatically
+from nital.generator.limits import Limits, parse_limits
+from nital.generator.screening import describe, screen, screen_automatically
 from nital.masks.packed import PackedMasks
 
 
@@ -29,8 +30,8 @@ def test_features_of_known_shapes() -> None:
     assert found.circularity[1] == pytest.approx(1.0, abs=0.05)
     assert found.circularity[2] < 0.4
     assert found.circularity[0] < 0.97
-    np.testing.assert_allclose(found.solidity[[0, 2]], 1)
-    assert found.solidity[1] == pytest.approx(np.pi / 4, abs=0.05)
+    np.testing.assert_allclose(found.extent[[0, 2]], 1)
+    assert found.extent[1] == pytest.approx(np.pi / 4, abs=0.05)
     np.testing.assert_allclose(found.contrast, 0, atol=0.5)
 
 
@@ -42,7 +43,7 @@ def test_features_of_known_shapes() -> None:
         (Limits(area_um2=(None, 101)), [0, 2]),
         (Limits(mean_intensity=(50, 120)), [1]),
         (Limits(circularity=(None, 0.5)), [2]),
-        (Limits(solidity=(0.9, None)), [0, 2]),
+        (Limits(extent=(0.9, None)), [0, 2]),
         (Limits(texture=(None, 10)), [0, 1]),
     ],
 )
@@ -76,3 +77,30 @@ def test_dirt_ground_and_gaps_go_by_themselves() -> None:
     assert [entry["count"] for entry in log] == [1, 1, 1, 1]
     keep, _ = screen_automatically(masks, describe(masks, image), "phases", float(image.std()))
     assert keep.tolist() == [True] * 17 + [False, True, True]
+
+
+def test_limits_as_typed() -> None:
+    typed = ["area=0.5..20um2", "circularity=.. 0.6", "intensity=1e2..", "texture=3..3"]
+    assert parse_limits(typed) == Limits(
+        area_um2=(0.5, 20), circularity=(None, 0.6), mean_intensity=(100, None), texture=(3, 3)
+    )
+    assert parse_limits(["area=5..70px"]) == parse_limits(["area=5..70"]) == Limits(area_px=(5, 70))
+    assert parse_limits(["area=..2.5µm²"]) == Limits(area_um2=(None, 2.5))
+    assert parse_limits([]) == Limits()
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["colour=1..2"], "the features are area, intensity"),
+        (["area=5"], "not of the form"),
+        (["area=.."], "needs numbers"),
+        (["area=a..9"], "needs numbers"),
+        (["area=1..9nm2"], "needs numbers"),
+        (["circularity=0.9..0.2"], "keeps nothing"),
+        (["extent=0.1..", "extent=..0.9"], "names extent twice"),
+    ],
+)
+def test_limits_that_cannot_be_read(typed: list[str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        parse_limits(typed)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -88,18 +90,22 @@ def test_a_folder_of_transformers(folder: Path) -> None:
     assert abs(boxed[1::2] - logits[1::2]).max() > 0.01
 
 
-def test_a_checkpoint_of_the_authors_is_converted_once(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def save_original(folder: Path, checkpoint: Path) -> None:
+    """The same weights as the authors saved them."""
     from safetensors.torch import load_file
 
-    monkeypatch.setenv("NITAL_CACHE", str(tmp_path / "cache"))
     weights = load_file(folder / "model.safetensors")
     shared = "prompt_encoder.shared_embedding.positional_embedding"
     if shared in weights:
         weights["shared_image_embedding.positional_embedding"] = weights.pop(shared)
-    original = {original_name(name): tensor for name, tensor in weights.items()}
-    torch.save(original, tmp_path / "sam_small.pth")
+    torch.save({original_name(name): tensor for name, tensor in weights.items()}, checkpoint)
+
+
+def test_a_checkpoint_of_the_authors_is_converted_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NITAL_CACHE", str(tmp_path / "cache"))
+    save_original(folder, tmp_path / "sam_small.pth")
     model = load_model(str(tmp_path / "sam_small.pth"))
     for found, expected in zip(answers(model), answers(load_model(str(folder))), strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-5)
@@ -109,6 +115,34 @@ def test_a_checkpoint_of_the_authors_is_converted_once(
         "manifest.json",
         "model.safetensors",
     ]
+
+
+class TestNoRoomForTheCache:
+    def test_a_disk_that_fills_up(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A limit on the size of files stands for a full disk."""
+        monkeypatch.setenv("NITAL_CACHE", str(tmp_path / "cache"))
+        save_original(folder, tmp_path / "sam_small.pth")
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, before[1]))
+        try:
+            with pytest.raises(ModelError, match=r"cannot be written .* set NITAL_CACHE"):
+                load_model(str(tmp_path / "sam_small.pth"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+        assert not list((tmp_path / "cache" / "models").iterdir())
+
+    def test_a_cache_that_is_no_folder(
+        self, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "file").write_text("in the way")
+        monkeypatch.setenv("NITAL_CACHE", str(tmp_path / "file"))
+        save_original(folder, tmp_path / "sam_small.pth")
+        with pytest.raises(ModelError, match=r"cannot be written .* set NITAL_CACHE"):
+            load_model(str(tmp_path / "sam_small.pth"))
 
 
 def test_points_outside_and_phases_are_refused(folder: Path) -> None:
@@ -171,13 +205,63 @@ def small_hq() -> Any:
     return SamHQModel(SamHQConfig(**parts, mask_decoder_config=decoder)).eval()
 
 
-def test_hq_sam(tmp_path: Path) -> None:
-    small_hq().save_pretrained(tmp_path / "hq")
+def published_hq_masks(network: Any, pixels: Any, points: Any) -> tuple[Any, Any]:
+    """HQ-SAM as it was published: SAM's masks, each with the mask of the HQ token added."""
+    decoder = network.mask_decoder
+    image, early = network.get_image_embeddings(pixels)
+    labels = torch.ones(1, *points.shape[1:3], dtype=torch.int)
+    sparse, dense = network.prompt_encoder(points, labels, None, None)
+    own = [decoder.iou_token.weight, decoder.mask_tokens.weight, decoder.hq_token.weight]
+    count, (height, width) = points.shape[1], image.shape[2:]
+    tokens = torch.cat([torch.cat(own).expand(1, count, -1, -1), sparse], dim=2)
+    tokens, seen = decoder.transformer(
+        point_embeddings=tokens,
+        image_embeddings=(image + dense).expand(count, -1, -1, -1),
+        image_positional_embeddings=network.get_image_wide_positional_embeddings().expand(
+            count, -1, -1, -1
+        ),
+        attention_similarity=None,
+    )
+    seen = seen.reshape(count, height, width, -1).permute(0, 3, 1, 2)
+    up = decoder.activation(decoder.upscale_layer_norm(decoder.upscale_conv1(seen)))
+    up = decoder.activation(decoder.upscale_conv2(up))
+    fine = decoder.mask_conv2(decoder.activation(decoder.mask_norm(decoder.mask_conv1(up))))
+    late = decoder.activation(decoder.encoder_norm(decoder.encoder_conv1(image)))
+    first = decoder.compress_vit_conv1(early[0].permute(0, 3, 1, 2))
+    first = decoder.activation(decoder.compress_vit_norm(first))
+    fine = fine + decoder.encoder_conv2(late) + decoder.compress_vit_conv2(first)
+    masks = []
+    for index, vector in enumerate(decoder.output_hypernetworks_mlps[1:], 2):
+        masks.append((vector(tokens[0, :, index])[:, :, None, None] * up).sum(1))
+    more = (decoder.hq_mask_mlp(tokens[0, :, 5])[:, :, None, None] * fine).sum(1)
+    return torch.stack(masks, 1) + more[:, None], decoder.iou_prediction_head(tokens[0, :, 0])
+
+
+def test_hq_sam_is_what_was_published(tmp_path: Path) -> None:
+    network = small_hq()
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    network.save_pretrained(tmp_path / "hq")
     model = load_model(str(tmp_path / "hq"))
     assert model.family == "sam_hq"
-    logits, scores = answers(model)
-    assert logits.shape == (9, 3, 32, 32)
-    assert np.isfinite(scores).all()
+    prompts = PromptSet.from_points(grid_points((128, 128), 3))
+    embedding = model.embed(specimen((128, 128)))
+    decoded = model.decode(embedding, prompts)
+    points = torch.from_numpy(np.ascontiguousarray(prompts.points[:, :, ::-1], np.float32))[None]
+    from nital.models.sam.model import _normalised
+
+    pixels = torch.from_numpy(_normalised(specimen((128, 128)), (128, 128), 128))[None]
+    with torch.inference_mode():
+        masks, scores = published_hq_masks(network.eval(), pixels, points)
+    np.testing.assert_allclose(decoded.scores, scores[:, 1:].numpy(), atol=1e-4)
+    np.testing.assert_allclose(decoded.logits, masks.numpy(), atol=1e-3)
+    bar = float(np.median(decoded.scores.max(1)))
+    best = model.decode_selected(embedding, prompts, lowest_score=bar, best=True)
+    top = decoded.scores.argmax(1)
+    for index, logits in zip(best.prompts, best.logits, strict=True):
+        np.testing.assert_allclose(logits, decoded.logits[index, top[index]], atol=1e-4)
+    assert len(best.prompts) == (decoded.scores.max(1) > bar).sum() > 0
 
 
 def small_sam2() -> Any:

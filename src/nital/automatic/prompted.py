@@ -9,12 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from nital.automatic.screened import entry_of
 from nital.automatic.target import choose_target
 from nital.boost.booster import Boosted, boost_masks
 from nital.boost.materials import MaterialOptions
 from nital.errors import UsageError
 from nital.generator import GeneratorOptions, generate
-from nital.generator.screening import describe, screen_automatically
+from nital.generator.limits import parse_limits
+from nital.generator.screening import describe, screen, screen_automatically
 from nital.masks.convert import instances_of
 from nital.masks.packed import PackedMasks
 from nital.masks.stack import stack_labels
@@ -83,6 +85,9 @@ def run_prompted(
             features = describe(masks, image)
             keep, log = screen_automatically(masks, features, target, float(image.std()))
             masks = masks.take(keep)
+        if options.keep:
+            masks, entry = _within_limits(masks, micrograph, options)
+            log.append(entry)
     if options.boost and target == "layers" and len(masks) > 0:
         parts, boosted = _boosted_layers(masks, image, options.phases)
         log += boosted.log
@@ -106,6 +111,16 @@ def run_prompted(
         tuple(warnings),
         tuple(log),
     )
+
+
+def _within_limits(
+    masks: PackedMasks, micrograph: Micrograph, options: SegmentOptions
+) -> tuple[PackedMasks, dict[str, Any]]:
+    """Masks inside the limits asked for, by the grey levels of the file; an entry of the log."""
+    size = None if micrograph.pixel_size is None else micrograph.pixel_size.value
+    features = describe(masks, micrograph.content)
+    keep = screen(masks, features, parse_limits(options.keep), size)
+    return masks.take(keep), entry_of(keep)
 
 
 def _regions_of(target: str) -> StructureOptions:

@@ -66,7 +66,8 @@ def agreement_of(
 def threshold_where_as_good(found: Segmentation) -> Segmentation:
     """The result of Otsu's threshold in place of a model's, where it is as good; else the model's.
 
-    Only for two phases. The reason is added to ``target_reason``.
+    Only for two phases. The reason is added to ``target_reason``; the model that it was compared
+    with is ``compared_with`` in the parameters, as the result's own model is then the threshold.
     """
     from nital.classical.grey import smoothed
 
@@ -86,5 +87,9 @@ def threshold_where_as_good(found: Segmentation) -> Segmentation:
     return replace(
         threshold,
         target_reason=found.target_reason + reason,
-        parameters={**found.parameters, **threshold.parameters},
+        parameters={
+            **found.parameters,
+            **threshold.parameters,
+            "compared_with": {"name": found.model.name, "sha256": found.model.sha256},
+        },
     )

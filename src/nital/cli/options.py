@@ -11,10 +11,12 @@ import typer
 __all__ = [
     "CropClassifierFolder",
     "Jobs",
+    "Keep",
     "MagnificationText",
     "MaterialNames",
     "MinConfidence",
     "NoBoost",
+    "Offline",
     "Out",
     "Overwrite",
     "PixelSizeError",
@@ -107,6 +109,21 @@ MagnificationText = Annotated[
         "is taken.",
         show_default=False,
     ),
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--keep",
+        metavar="FEATURE=LOW..HIGH",
+        help="Keep only objects in this range, such as area=0.5..20um2 or circularity=0.6..; "
+        "features: area (px or um2), intensity, circularity, extent, texture. May be given "
+        "several times.",
+        show_default=False,
+    ),
+]
+Offline = Annotated[
+    bool,
+    typer.Option("--offline", help="Open no connection, not even to fetch a model."),
 ]
 Jobs = Annotated[
     int,

@@ -9,10 +9,12 @@ import typer
 from nital.cli.options import (
     CropClassifierFolder,
     Jobs,
+    Keep,
     MagnificationText,
     MaterialNames,
     MinConfidence,
     NoBoost,
+    Offline,
     Out,
     Overwrite,
     PixelSizeError,
@@ -23,6 +25,7 @@ from nital.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from nital.micrograph import PixelSize
@@ -102,6 +105,8 @@ def segment_images(
     complete_boundaries: CompleteBoundaries = False,
     min_confidence: MinConfidence = 0.5,
     magnification: MagnificationText = None,
+    keep: Keep = None,
+    offline: Offline = False,
     jobs: Jobs = 1,
     resume: Resume = False,
     overwrite: Overwrite = False,
@@ -118,8 +123,8 @@ def segment_images(
 
         chosen = model if method is None else _classical(method, model)
         named = (materials, crop_classifier, complete_boundaries, min_confidence)
-        stated = _given_magnification(magnification)
-        options = _options(target.value, phases, chosen, not no_boost, *named, stated)
+        more = (_given_magnification(magnification), keep or ())
+        options = _options(target.value, phases, chosen, not no_boost, *named, *more)
         return SegmentJob(
             out=out,
             options=options,
@@ -131,7 +136,9 @@ def segment_images(
         )
 
     from nital.cli.running import run_and_show
+    from nital.models.store import forbid_network
 
+    forbid_network(offline)
     raise typer.Exit(run_and_show(images, out, make_job, jobs, resume, overwrite, specimens))
 
 
@@ -163,13 +170,14 @@ def _options(
     complete: bool,
     min_confidence: float,
     magnification: float | None,
+    keep: Sequence[str],
 ) -> SegmentOptions:
     """What was typed as options of a segmentation."""
     from nital.segmentation import SegmentOptions
 
     names = tuple(name.strip() for name in (materials or "").split(",") if name.strip())
     recorded = None if folder is None else str(folder)
-    rest = (complete, min_confidence, magnification)
+    rest = (complete, min_confidence, magnification, tuple(keep))
     return SegmentOptions(target, phases, model, boost, names, recorded, *rest)
 
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from nital.errors import UsageError
+from nital.generator.limits import Limits
 from nital.masks.packed import PackedMasks
 
-__all__ = ["Limits", "MaskFeatures", "describe", "screen", "screen_automatically"]
+__all__ = ["MaskFeatures", "describe", "screen", "screen_automatically"]
 
 LARGEST_SHARE = 0.5  # of the image: a larger mask is the ground, not an object
 SMALLEST_PIXELS = 9
@@ -28,41 +29,13 @@ FEWEST = 8  # masks from which their spread says anything
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Lowest and highest value of each feature, ``None`` where there is none.
-
-    Parameters
-    ----------
-    area_px
-        Area in pixels.
-    area_um2
-        Area in square micrometres; needs a calibrated image.
-    mean_intensity
-        Mean grey level.
-    circularity
-        4 pi area / perimeter^2, 0...1.
-    solidity
-        Share of the box that the mask fills, 0...1.
-    texture
-        Standard deviation of the grey levels inside.
-    """
-
-    area_px: tuple[float | None, float | None] = (None, None)
-    area_um2: tuple[float | None, float | None] = (None, None)
-    mean_intensity: tuple[float | None, float | None] = (None, None)
-    circularity: tuple[float | None, float | None] = (None, None)
-    solidity: tuple[float | None, float | None] = (None, None)
-    texture: tuple[float | None, float | None] = (None, None)
-
-
-@dataclass(frozen=True)
 class MaskFeatures:
     """Features of N masks, (N,) each; ``contrast`` is the mean inside minus that around."""
 
     area_px: NDArray[np.float64]
     mean_intensity: NDArray[np.float64]
     circularity: NDArray[np.float64]
-    solidity: NDArray[np.float64]
+    extent: NDArray[np.float64]
     texture: NDArray[np.float64]
     contrast: NDArray[np.float64]
 
@@ -120,7 +93,7 @@ def screen(
                 " give the area in pixels"
             )
         keep &= _within(features.area_px * pixel_size**2, limits.area_um2)
-    for name in ("area_px", "mean_intensity", "circularity", "solidity", "texture"):
+    for name in ("area_px", "mean_intensity", "circularity", "extent", "texture"):
         keep &= _within(getattr(features, name), getattr(limits, name))
     return keep
 

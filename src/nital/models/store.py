@@ -21,6 +21,7 @@ __all__ = [
     "check",
     "damaged_files",
     "fetch",
+    "forbid_network",
     "is_offline",
     "manifest_of",
     "seal",
@@ -48,6 +49,12 @@ def cache_folder() -> Path:
 def is_offline() -> bool:
     """Whether ``NITAL_OFFLINE`` forbids the network."""
     return os.environ.get("NITAL_OFFLINE", "0") not in ("", "0")
+
+
+def forbid_network(asked: bool = True) -> None:
+    """Set ``NITAL_OFFLINE`` for this process and those that it starts, if it was asked for."""
+    if asked:
+        os.environ["NITAL_OFFLINE"] = "1"
 
 
 def manifest_of(folder: Path) -> dict[str, Any] | None:

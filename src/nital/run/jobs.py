@@ -64,6 +64,7 @@ class SegmentJob:
             "command": "segment",
             **asdict(self.options),
             "materials": list(self.options.materials),  # as JSON reads it back
+            "keep": list(self.options.keep),
             "model_sha256": self.model_sha256,
             "pixel_size_um": None if self.pixel_size is None else self.pixel_size.value,
             "pixel_size_error": self.pixel_size_error,

@@ -5,6 +5,7 @@ Everything that the configuration needs follows from the shapes of the weights, 
 
 from __future__ import annotations
 
+import errno
 import json
 import pickle
 import re
@@ -76,7 +77,10 @@ def convert_checkpoint(path: Path, folder: Path) -> None:
     ------
     ModelError
         When the file is cut off, holds code, or is no checkpoint of ``segment_anything``.
+    OSError
+        When the folder cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     weights = _read(path)
@@ -94,7 +98,10 @@ def convert_checkpoint(path: Path, folder: Path) -> None:
         ) from error
     renamed = {converted_name(name): tensor.contiguous() for name, tensor in weights.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    try:
+        save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+    except SafetensorError as error:
+        raise OSError(errno.EIO, str(error).rpartition("I/O error: ")[2]) from error
     text = json.dumps(config, indent=2) + "\n"
     (folder / "config.json").write_text(text, encoding="utf-8")
 

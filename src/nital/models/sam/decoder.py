@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["ImageState", "decode_batch", "prepare_image"]
+__all__ = ["ImageState", "decode_batch", "prepare_image", "transform"]
 
 
 BLOCK = 512  # positions worked on at once on a processor: half a megabyte of 256 channels
@@ -106,7 +106,7 @@ def decode_batch(
     """
     output = torch.cat([decoder.iou_token.weight, decoder.mask_tokens.weight])
     tokens = torch.cat([output.expand(len(sparse), -1, -1), sparse], dim=1)
-    tokens, image = _transform(decoder.transformer, state, tokens)
+    tokens, image = transform(decoder.transformer, state, tokens)
     scores = decoder.iou_prediction_head(tokens[:, 0])[:, 1:]
     wanted = scores > lowest_score
     if best:
@@ -117,7 +117,7 @@ def decode_batch(
     return masks, scores[wanted], wanted.nonzero()[:, 0]
 
 
-def _transform(network: Any, state: ImageState, tokens: Tensor) -> tuple[Tensor, Tensor]:
+def transform(network: Any, state: ImageState, tokens: Tensor) -> tuple[Tensor, Tensor]:
     """The two-way transformer: (N, T, C) tokens and (N, P, C) images after it.
 
     The tokens of a layer are known before its image: so one pass over the image adds the tokens of

@@ -15,6 +15,7 @@ from torch.nn import functional
 from nital.errors import UsageError
 from nital.models.protocol import Decoded, Embedding, Selected
 from nital.models.sam.decoder import decode_batch, prepare_image
+from nital.models.sam.high_quality import decode_high_quality, fine_features
 from nital.prompts import PromptSet
 
 __all__ = ["SamSegmenter"]
@@ -43,8 +44,9 @@ class SamSegmenter:
     network
         The model of transformers, in evaluation mode.
     fast
-        Use Nital's own decoder, for the family ``"sam"``; the other families, and ``False``, use
-        that of transformers.
+        Use Nital's own decoder, for the families ``"sam"`` and ``"sam_hq"``; ``"sam2"``, and
+        ``False``, use that of transformers, which is wrong for ``"sam_hq"``
+        (:mod:`nital.models.sam.high_quality`).
     half
         Encode images in bfloat16.
     """
@@ -80,12 +82,15 @@ class SamSegmenter:
         with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=self.half):
             encoded = self.network.get_image_embeddings(pixels[None])
         maps: dict[str, Any] = {"encoded": _in_full(encoded), "fitted": fitted}
-        if self.family == "sam" and self.fast:
+        if self.family != "sam2" and self.fast:
             with torch.inference_mode():
+                coded, early = self._of_encoder(maps["encoded"])
                 dense = self.network.prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1)
                 positions = self.network.get_image_wide_positional_embeddings()
                 decoder = self.network.mask_decoder
-                maps["state"] = prepare_image(decoder, maps["encoded"], dense, positions)
+                maps["state"] = prepare_image(decoder, coded, dense, positions)
+                if early is not None:
+                    maps["features"] = fine_features(decoder, coded, early)
         return Embedding(shape, maps)
 
     def decode(self, embedding: Embedding, prompts: PromptSet, level: str = "object") -> Decoded:
@@ -215,12 +220,13 @@ class SamSegmenter:
         points, labels, boxes = sparse
         if "state" in embedding.maps:
             embedded, _ = self.network.prompt_encoder(points, labels, boxes, None)
-            state = embedding.maps["state"]
-            return decode_batch(self.network.mask_decoder, state, embedded[0], lowest_score, best)
-        encoded = embedding.maps["encoded"]
-        more = {}
-        if self.family == "sam_hq":
-            encoded, more["intermediate_embeddings"] = encoded
+            state, decoder = embedding.maps["state"], self.network.mask_decoder
+            if "features" in embedding.maps:
+                fine = embedding.maps["features"]
+                return decode_high_quality(decoder, state, fine, embedded[0], lowest_score, best)
+            return decode_batch(decoder, state, embedded[0], lowest_score, best)
+        encoded, early = self._of_encoder(embedding.maps["encoded"])
+        more = {} if early is None else {"intermediate_embeddings": early}
         answer = self.network(
             image_embeddings=encoded,
             input_points=points,
@@ -235,6 +241,10 @@ class SamSegmenter:
             top = torch.zeros_like(wanted)
             wanted = wanted & top.scatter_(1, scores.argmax(1, keepdim=True), 1)
         return answer.pred_masks[0][wanted], scores[wanted], wanted.nonzero()[:, 0]
+
+    def _of_encoder(self, encoded: Any) -> tuple[Any, list[Tensor] | None]:
+        """The image as the decoder takes it, and for HQ-SAM the early layers beside it."""
+        return tuple(encoded) if self.family == "sam_hq" else (encoded, None)
 
     @property
     def _batch(self) -> int:
