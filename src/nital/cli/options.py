@@ -121,9 +121,24 @@ Keep = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _set_offline(asked: bool) -> bool:
+    """Forbid the network as soon as the option is read."""
+    from nital.models.store import forbid_network
+
+    if asked:
+        forbid_network()
+    return asked
+
+
 Offline = Annotated[
     bool,
-    typer.Option("--offline", help="Open no connection, not even to fetch a model."),
+    typer.Option(
+        "--offline",
+        callback=_set_offline,
+        help="Open no connection, not even to fetch a model.",
+    ),
 ]
 Jobs = Annotated[
     int,

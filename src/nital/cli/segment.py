@@ -136,9 +136,7 @@ def segment_images(
         )
 
     from nital.cli.running import run_and_show
-    from nital.models.store import forbid_network
 
-    forbid_network(offline)
     raise typer.Exit(run_and_show(images, out, make_job, jobs, resume, overwrite, specimens))
 
 

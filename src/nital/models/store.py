@@ -51,10 +51,9 @@ def is_offline() -> bool:
     return os.environ.get("NITAL_OFFLINE", "0") not in ("", "0")
 
 
-def forbid_network(asked: bool = True) -> None:
-    """Set ``NITAL_OFFLINE`` for this process and those that it starts, if it was asked for."""
-    if asked:
-        os.environ["NITAL_OFFLINE"] = "1"
+def forbid_network() -> None:
+    """Set ``NITAL_OFFLINE`` for this process and those that it starts."""
+    os.environ["NITAL_OFFLINE"] = "1"
 
 
 def manifest_of(folder: Path) -> dict[str, Any] | None:
