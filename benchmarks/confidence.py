@@ -1,19 +1,21 @@
-"""What the confidence of an object is worth: how often it is real, and how far its outline is off.
+"""What the doubts of the model are worth: how often objects are real, missed, and how far off.
 
 Simulated micrographs are segmented and their objects matched with the truth (more than half of
-the union shared). From the objects come the figures by which `nital.metrology.doubts` turns the
-confidence into the chance that an object is real and into the uncertainty of its outline.
+the union shared). From one half of them, the fitting seeds, come the figures by which
+`nital.metrology.doubts` turns confidence, the logits of masks and what no mask claims into
+intervals. The other half, the reporting seeds, shows how well they hold.
 
-    python benchmarks/confidence.py --json confidence.json
+    python benchmarks/confidence.py --json confidence.json          # how well the figures hold
+    python benchmarks/confidence.py --write                         # fit them anew, for new weights
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import math
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,32 +24,39 @@ from numpy.typing import NDArray
 
 import nital
 from nital.evaluation.contingency import contingency
+from nital.metrology import Measurements, doubts, measure
+from nital.metrology.field import Field
 from nital.micrograph import Micrograph
+from nital.segmentation import Segmentation
 from nital.simulate import simulate
+from nital.simulate.specimen import SimulatedMicrograph
 
-BINS = (0.0, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0)
+Array = NDArray[np.float64]
+
+FITTING, REPORTING = 9, 10
+KNOTS = (0.0, 0.3, 0.5, 0.7, 0.85, 1.0)
 MATCHED = 0.5
 FEWEST = 4
+SEEN = 9  # pixels of a true object that anyone could have found
+PRIOR = 4.0  # objects that are real as often as their confidence says, for each knot
 
 
 def main() -> None:
-    """Measure, print a table to the standard error stream and one JSON object at the end."""
+    """Measure, print figures to the standard error stream and one JSON object at the end."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="four micrographs of each kind")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the JSON here")
-    parser.add_argument("--count", type=int, default=24, help="micrographs of each kind")
+    parser.add_argument("--count", type=int, default=40, help="micrographs of each kind and half")
     parser.add_argument("--size", type=int, default=384, help="side of each in pixels")
+    parser.add_argument("--write", action="store_true", help="fit, and keep what was found")
     arguments = parser.parse_args()
     count = 4 if arguments.quick else arguments.count
     result: dict[str, Any] = {"benchmark": "confidence", "count": count, "size": arguments.size}
-    for target in ("grains", "particles"):
-        images = [examine(target, seed, arguments.size) for seed in range(count)]
-        result[target] = summarise([image for image in images if len(image["confidence"])])
-        show(target, result[target])
-    for target in ("phases", "layers"):
-        found = [examine_materials(target, seed, arguments.size) for seed in range(count)]
-        shifts = np.concatenate(found)
-        result[target] = {"materials": len(shifts), "shift_sd": robust_deviation(shifts)}
+    if arguments.write:
+        write_figures(result_of_fit(count, arguments.size))
+    for target in ("grains", "particles", "phases", "layers"):
+        images = [examined(target, REPORTING, seed, arguments.size) for seed in range(count)]
+        result[target] = check(target, images)
         print(f"{target}: {result[target]}", file=sys.stderr)
     text = json.dumps(result)
     if arguments.json is not None:
@@ -55,103 +64,257 @@ def main() -> None:
     print(text)
 
 
-def examine(target: str, seed: int, size: int) -> dict[str, NDArray[np.float64]]:
-    """Objects found in one simulated micrograph, and what is true of them."""
-    made = simulate([9, seed], target, (size, size))  # type: ignore[arg-type]
-    truth = made.scene.objects.copy()
-    if target == "grains":
-        truth[made.scene.phases != 1] = 0
+def result_of_fit(count: int, size: int) -> dict[str, Any]:
+    """Figures of the fitting seeds, as `confidence.json` keeps them."""
+    model = nital.segment(Micrograph(np.zeros((64, 64), np.uint8)), "grains").model
+    figures: dict[str, Any] = {
+        "made_by": f"python benchmarks/confidence.py --write --count {count} --size {size}",
+        "model": {"name": model.name, "sha256": model.sha256},
+    }
+    for target in ("grains", "particles"):
+        figures[target] = fit_objects(
+            [examined(target, FITTING, seed, size) for seed in range(count)]
+        )
+    for target in ("phases", "layers"):
+        figures[target] = fit_materials(
+            [examined(target, FITTING, seed, size) for seed in range(count)]
+        )
+    return figures
+
+
+def write_figures(figures: dict[str, Any]) -> None:
+    """Keep the figures where Nital reads them."""
+    doubts.FIGURES.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(figures, indent=1), file=sys.stderr)
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What was found in one simulated micrograph, and what is true of it.
+
+    Parameters
+    ----------
+    confidence, real, shift, width, whole
+        (n,) of each object or material found: its confidence, whether it is real, how far its
+        outline lies outside the true one, the width that the model leaves open, in pixels, and
+        whether it is matched and off the edge.
+    true_sizes, missed_sizes
+        Diameter in pixels of the true objects, and of those that were not found.
+    unclaimed
+        What no mask claims over what masks claim; ``None`` where the model does not say.
+    found
+        The measurements, with their intervals.
+    """
+
+    confidence: Array
+    real: NDArray[np.bool_]
+    shift: Array
+    width: Array
+    whole: NDArray[np.bool_]
+    true_sizes: Array
+    missed_sizes: Array
+    unclaimed: float | None
+    found: Measurements
+
+
+def examined(target: str, half: int, seed: int, size: int) -> Examined:
+    """Simulate, segment and compare one micrograph."""
+    made = simulate([half, seed], target, (size, size))  # type: ignore[arg-type]
     found = nital.segment(Micrograph(made.image), target)
-    table = found.measure().objects
-    overlaps = contingency(truth, found.labels)
-    true_label = overlaps.truth_labels[overlaps.rows]
-    found_label = overlaps.predicted_labels[overlaps.columns]
-    pair = (overlaps.iou > MATCHED) & (true_label > 0) & (found_label > 0)
+    return compare(target, made, found)
+
+
+def compare(target: str, made: SimulatedMicrograph, found: Segmentation) -> Examined:
+    """Match what was found with the truth."""
+    measured = measure(found, pixel_size_error=0.0)
+    of_objects = target in ("grains", "particles")
+    if of_objects:
+        truth = made.scene.objects.copy()
+        if target == "grains":
+            truth[made.scene.phases != 1] = 0
+        labels, sure = found.labels, found.mask_probability
+    else:
+        truth, labels, sure = made.scene.phases.astype(np.int32), found.phases, found.confidence
+    overlaps = contingency(truth, labels.astype(np.int32))
+    names = np.unique(labels[labels > 0]).astype(np.int32)
+    field = Field(
+        np.where(labels > 0, np.searchsorted(names, labels) + 1, 0).astype(np.int32),
+        names,
+        found.phases,
+        None,
+        found.confidence,
+    )
     areas = dict(zip(overlaps.truth_labels.tolist(), overlaps.truth_areas.tolist(), strict=True))
-    partner = dict(zip(found_label[pair].tolist(), true_label[pair].tolist(), strict=True))
-    match = dict(zip(found_label[pair].tolist(), overlaps.iou[pair].tolist(), strict=True))
-    area = table["area_px"].to_numpy().astype(float)
-    perimeter = np.sqrt(4 * math.pi * area / table["circularity"].to_numpy())
-    true_area = np.array([areas[partner[n]] if n in partner else math.nan for n in table["label"]])
-    true_count = int((overlaps.truth_labels > 0).sum())
+    true = overlaps.truth_labels[overlaps.rows]
+    own = overlaps.predicted_labels[overlaps.columns]
+    pair = (overlaps.iou > MATCHED) & (true > 0) & (own > 0)
+    partner = dict(zip(own[pair].tolist(), true[pair].tolist(), strict=True))
+    real = np.array([name in partner for name in names.tolist()], dtype=bool)
+    true_area = np.array([areas[partner[n]] if n in partner else math.nan for n in names.tolist()])
+    table = measured.objects
+    empty = not len(names)
+    perimeter = np.ones(0) if empty else field.boundaries.perimeter[1:]
+    area = np.zeros(0) if empty else field.objects.area()
+    if of_objects:
+        whole = real & ~table["touches_edge"].to_numpy()
+    else:
+        # Where a material is missed, others are not off by their outlines.
+        whole = np.full(len(names), bool(real.all()) and len(names) == int(truth.max()))
+    width = np.zeros(len(names)) if sure is None or empty else doubts.open_width(field, sure)
+    seen = {n: a for n, a in areas.items() if n > 0 and a >= SEEN}
+    missed = [a for n, a in seen.items() if n not in set(partner.values())]
+    unclaimed = found.parameters.get("found", {}).get("unclaimed")
+    return Examined(
+        table["confidence"].to_numpy() if of_objects else np.ones(len(names)),
+        real,
+        (area - true_area) / perimeter,
+        width,
+        whole,
+        diameters(list(seen.values())),
+        diameters(missed),
+        unclaimed if of_objects else None,
+        measured,
+    )
+
+
+def diameters(areas: list[float]) -> Array:
+    """Equivalent circle diameters."""
+    return np.sqrt(np.array(areas, dtype=float) * (4.0 / math.pi))
+
+
+def fit_objects(images: list[Examined]) -> dict[str, Any]:
+    """Figures of grains or particles."""
+    confidence = np.concatenate([image.confidence for image in images])
+    real = np.concatenate([image.real for image in images])
+    judged = [
+        image for image in images if image.unclaimed is not None and len(image.confidence) >= FEWEST
+    ]
+    rates = np.array(
+        [
+            max(len(image.missed_sizes), 0.5)
+            / len(image.confidence)
+            / max(image.unclaimed, doubts.LEAST_UNCLAIMED)
+            for image in judged
+            if image.unclaimed is not None
+        ]
+    )
+    sizes = np.array(
+        [
+            np.median(image.missed_sizes) / np.median(found_sizes(image))
+            for image in judged
+            if len(image.missed_sizes) >= FEWEST
+        ]
+    )
     return {
-        "confidence": table["confidence"].to_numpy(),
-        "iou": np.array([match.get(name, 0.0) for name in table["label"]]),
-        "shift": (area - true_area) / perimeter,
-        "side": area / perimeter,
-        "missed": np.array([true_count - int(pair.sum())], dtype=float),
-        "edge": table["touches_edge"].to_numpy().astype(float),
+        "objects": len(confidence),
+        "images": len(images),
+        "confidence": list(KNOTS),
+        "real": chances(confidence, real),
+        "shift": list(shifts(images)),
+        "missed": {
+            "number": rounded(float(np.median(rates))),
+            "spread": rounded(robust_deviation(np.log(rates))),
+            "size": rounded(float(np.median(sizes))),
+            "size_spread": rounded(robust_deviation(np.log(sizes))),
+        },
     }
 
 
-def examine_materials(target: str, seed: int, size: int) -> NDArray[np.float64]:
-    """Shift of the outlines of each material, in units of its summed doubt over its perimeter."""
-    made = simulate([9, seed], target, (size, size))  # type: ignore[arg-type]
-    found = nital.segment(Micrograph(made.image), target)
-    overlaps = contingency(made.scene.phases, found.phases)
-    doubt = 1.0 - found.confidence / 255.0
-    shifts = []
-    if len(np.unique(found.phases)) < 2:
-        return np.zeros(0)
-    for row, column, iou in zip(overlaps.rows, overlaps.columns, overlaps.iou, strict=True):
-        phase = int(overlaps.predicted_labels[column])
-        if iou > MATCHED and phase > 0:
-            excess = overlaps.predicted_areas[column] - overlaps.truth_areas[row]
-            shifts.append(excess / max(doubt[found.phases == phase].sum(), 1.0))
-    return np.array(shifts)
+def found_sizes(image: Examined) -> Array:
+    """Diameters of the objects found, in pixels."""
+    return diameters(image.found.objects["area_px"].to_list())
 
 
-def robust_deviation(values: NDArray[np.float64]) -> float:
+def chances(confidence: Array, real: NDArray[np.bool_]) -> list[float]:
+    """Chance to be real at the knots: shares around each, never falling, with a weak prior."""
+    nearest = np.abs(confidence[:, None] - np.array(KNOTS)).argmin(axis=1)
+    number = np.bincount(nearest, minlength=len(KNOTS)) + PRIOR
+    hits = np.bincount(nearest, real, len(KNOTS)) + PRIOR * np.clip(KNOTS, 0.02, 0.99)
+    blocks: list[list[float]] = []
+    for hit, of in zip(hits.tolist(), number.tolist(), strict=True):
+        blocks.append([hit, of, 1])
+        while len(blocks) > 1 and blocks[-2][0] / blocks[-2][1] > blocks[-1][0] / blocks[-1][1]:
+            last = blocks.pop()
+            blocks[-1] = [a + b for a, b in zip(blocks[-1], last, strict=True)]
+    return [rounded(hit / of) for hit, of, width in blocks for _ in range(int(width))]
+
+
+def shifts(images: list[Examined]) -> tuple[float, float]:
+    """Shift of outlines in units of the open width: what an image shares, and the rest."""
+    together, alone = [], []
+    for image in images:
+        used = image.whole & (image.width > 0)
+        if used.sum() >= FEWEST:
+            relative = (image.shift / np.maximum(image.width, 0.05))[used]
+            together.append(float(np.median(relative)))
+            alone.append(robust_deviation(relative))
+    shared = robust_deviation(np.concatenate([together, -np.array(together)]))
+    return rounded(shared), rounded(float(np.median(alone)))
+
+
+def fit_materials(images: list[Examined]) -> dict[str, Any]:
+    """Figure of phases or layers, of micrographs whose materials were all found."""
+    relative = np.concatenate(
+        [(image.shift / np.maximum(image.width, 0.05))[image.whole] for image in images]
+    )
+    return {
+        "materials": len(relative),
+        "images": len(images),
+        "shift": rounded(robust_deviation(np.concatenate([relative, -relative]))),
+    }
+
+
+def check(target: str, images: list[Examined]) -> dict[str, Any]:
+    """How well the figures in use hold, on micrographs that they were not fitted to."""
+    if target in ("phases", "layers"):
+        relative = np.concatenate([(i.shift / np.maximum(i.width, 0.05))[i.whole] for i in images])
+        expected = np.full(len(relative), doubts.material_shift(target))
+    else:
+        known = doubts.reliability(target)
+        expected = np.array([math.hypot(*known.shift)])
+        relative = np.concatenate(
+            [(i.shift / np.maximum(i.width, 0.05))[i.whole & (i.width > 0)] for i in images]
+        )
+    found: dict[str, Any] = {
+        "objects": sum(len(image.confidence) for image in images),
+        "outlines": len(relative),
+        "shift_over_expected": rounded(
+            robust_deviation(np.concatenate([relative, -relative])) / float(expected[0])
+        ),
+    }
+    if target in ("grains", "particles"):
+        confidence = np.concatenate([image.confidence for image in images])
+        real = np.concatenate([image.real for image in images])
+        predicted = np.interp(confidence, known.confidence, known.real)
+        found |= {
+            "real": rounded(float(real.mean())),
+            "real_expected": rounded(float(predicted.mean())),
+            "missed": sum(len(image.missed_sizes) for image in images),
+            "true": sum(len(image.true_sizes) for image in images),
+            "counts_that_hold": held(images),
+        }
+    return found
+
+
+def held(images: list[Examined]) -> list[int]:
+    """Of how many micrographs the interval of the count holds the true number."""
+    number = of = 0
+    for image in images:
+        count = next(q for q in image.found.quantities if q.name == "object_count")
+        if count.ci95 is not None:
+            of += 1
+            number += count.ci95[0] <= len(image.true_sizes) <= count.ci95[1]
+    return [number, of]
+
+
+def robust_deviation(values: Array) -> float:
     """Half the width of the middle 68 %."""
     return float(np.subtract(*np.percentile(values, (84.13, 15.87))) / 2.0)
 
 
-def summarise(images: list[dict[str, NDArray[np.float64]]]) -> dict[str, Any]:
-    """Reliability of the confidence, missed objects, and the shift of outlines."""
-    confidence = np.concatenate([image["confidence"] for image in images])
-    iou = np.concatenate([image["iou"] for image in images])
-    bins = []
-    for low, high in itertools.pairwise(BINS):
-        chosen = (confidence > low) & (confidence <= high)
-        if chosen.any():
-            real = iou[chosen] > MATCHED
-            mean = float(iou[chosen][real].mean()) if real.any() else None
-            bins.append([low, high, int(chosen.sum()), float(real.mean()), mean])
-    relative, by_image = [], []
-    for image in images:
-        expected = (1.0 - image["confidence"]) * image["side"]
-        used = (image["iou"] > MATCHED) & (image["edge"] == 0) & (expected > 0)
-        values = (image["shift"] / expected)[used]
-        if len(values) >= FEWEST:
-            by_image.append(float(np.median(values)))
-            relative.append(values - np.median(values))
-    own = np.concatenate(relative)
-    return {
-        "objects": len(confidence),
-        "real": float((iou > MATCHED).mean()),
-        "mean_confidence": float(confidence.mean()),
-        "missed": int(sum(image["missed"][0] for image in images)),
-        "extra": int((iou <= MATCHED).sum()),
-        "bins": bins,
-        # Shift of outlines, in units of (1 - confidence) area / perimeter.
-        "shift_of_images": {
-            "mean": float(np.mean(by_image)),
-            "sd": float(np.std(by_image, ddof=1)),
-        },
-        "shift_of_objects_sd": robust_deviation(own),
-    }
-
-
-def show(target: str, found: dict[str, Any]) -> None:
-    """Print the figures of one kind."""
-    print(
-        f"{target}: {found['objects']} objects, {found['extra']} extra, {found['missed']} missed; "
-        f"shift of images {found['shift_of_images']}, "
-        f"of objects {found['shift_of_objects_sd']:.2f}",
-        file=sys.stderr,
-    )
-    for low, high, number, real, mean in found["bins"]:
-        print(f"  {low:.2f}-{high:.2f} {number:6d} real {real:.3f} iou {mean}", file=sys.stderr)
+def rounded(value: float) -> float:
+    """Three significant digits."""
+    return float(f"{value:.3g}")
 
 
 if __name__ == "__main__":

@@ -98,6 +98,9 @@ class Segmentation:
         Sentences for the user, those of the micrograph first.
     boost_log
         One dict per candidate removed or merged: ``{"action", "reason", ...}``.
+    mask_probability
+        (H, W) uint8; 255 times the probability, by the logits of a mask, that the pixel belongs
+        to it, and 0 where no mask claims it; ``None`` where objects come without such masks.
     """
 
     micrograph: Micrograph
@@ -110,6 +113,7 @@ class Segmentation:
     parameters: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     boost_log: tuple[dict[str, Any], ...] = ()
+    mask_probability: NDArray[np.uint8] | None = None
 
     @property
     def objects(self) -> NDArray[np.int32]:

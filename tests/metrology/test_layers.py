@@ -9,8 +9,8 @@ import pytest
 from scipy import ndimage
 
 from nital.metrology import measure
+from nital.metrology.field import Field
 from nital.metrology.layers import trace_layers
-from nital.metrology.measure import _field
 from nital.metrology.objects import object_table
 from nital.metrology.series import Series, correlation_length_of, mean_interval_of
 
@@ -138,7 +138,8 @@ def test_a_void_in_a_layer_belongs_to_it(wrap, by_name):
 def test_the_profile_follows_the_layer():
     thickness = 20 + np.arange(100) // 10
     labels = stack([np.full(100, 30.0), 30.0 + thickness], 80)
-    field = _field(labels, np.ones(labels.shape, dtype=np.uint8), None, None)
+    names = np.unique(labels[labels > 0]).astype(np.int32)
+    field = Field(labels, names, np.ones(labels.shape, dtype=np.uint8), None, None)
     traced = trace_layers(field, object_table(field, None))
     profiles = traced.profiles
     assert traced.cut == (1, 3)

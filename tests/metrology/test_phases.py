@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import ndimage, stats
 
 from nital.metrology import measure
-from nital.metrology.correlation import correlation_length
+from nital.metrology.correlation import bootstrap_interval, correlate, correlation_length
 from nital.metrology.phases import Cover, fraction_findings
 
 
@@ -97,13 +97,38 @@ def test_correlation_in_tiny_fields(shape):
     assert 0 <= correlation_length(mask) <= math.sqrt(mask.size)
 
 
+def test_the_bootstrap_knows_that_the_pixels_of_a_square_are_one_point():
+    """Squares black or white by chance: as wide as the interval of so many throws of a coin."""
+    rng = np.random.default_rng(2)
+    widths = []
+    for _ in range(20):
+        field = (rng.random((24, 24)) < 0.4).repeat(10, 0).repeat(10, 1)
+        (low, high), side = bootstrap_interval(correlate(field))
+        assert low < field.mean() < high
+        assert side == pytest.approx(20, abs=7)
+        widths.append(high - low)
+    expected = 2 * 1.96 * math.sqrt(0.4 * 0.6 / 24**2)
+    assert np.mean(widths) == pytest.approx(expected, rel=0.1)
+
+
+def test_a_field_of_few_blocks_is_not_drawn_from(wrap, by_name):
+    """A quarter of the field in one piece: no room for four blocks of twice its length."""
+    mask = np.zeros((80, 80), dtype=bool)
+    mask[20:60, 20:60] = True
+    assert bootstrap_interval(correlate(mask)) is None
+    found = by_name(of_mask(wrap, mask), 2)["phase_fraction"]
+    assert "bootstrap" not in found.method
+    many = random_phase(np.random.default_rng(1), 200, 4, 0.3)
+    assert "bootstrap of blocks of" in by_name(of_mask(wrap, many), 2)["phase_fraction"].method
+
+
 @pytest.mark.parametrize(("scale", "fraction"), [(3, 0.3), (8, 0.3), (8, 0.6)])
 def test_the_interval_of_the_area_fraction_holds_the_truth(scale, fraction):
     rng = np.random.default_rng(4)
     held = 0
     for _ in range(100):
         mask = random_phase(rng, 140, scale, fraction)
-        found = next(fraction_findings([Cover(mask, correlation_length(mask), 0, 2)]))
+        found = next(fraction_findings([Cover(mask, correlate(mask), 0, 2)]))
         held += found.interval[0] <= fraction <= found.interval[1]
     assert 89 <= held <= 100
 
@@ -114,7 +139,7 @@ def test_the_interval_holds_for_discs_thrown_at_random(make_discs):
     held = 0
     for _ in range(100):
         mask = random_discs(rng, 140, radius, number, make_discs)
-        found = next(fraction_findings([Cover(mask, correlation_length(mask), 0, 2)]))
+        found = next(fraction_findings([Cover(mask, correlate(mask), 0, 2)]))
         held += found.interval[0] <= truth <= found.interval[1]
     assert 89 <= held <= 99
 

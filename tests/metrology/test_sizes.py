@@ -9,8 +9,8 @@ import pytest
 from scipy import stats
 
 from nital.metrology import measure
+from nital.metrology.field import Field
 from nital.metrology.intervals import independent
-from nital.metrology.measure import _field
 from nital.metrology.sizes import edge_weights, geometric_deviation
 
 SPREAD, MEDIAN = 0.5, 16.0
@@ -88,7 +88,8 @@ def test_weights_are_the_inverse_of_the_chance_to_lie_inside():
     labels = np.zeros((10, 20), dtype=np.int32)
     labels[2:5, 3:8] = 1
     labels[8:, 10] = 2
-    field = _field(labels, np.ones(labels.shape, dtype=np.uint8), None, None)
+    names = np.unique(labels[labels > 0]).astype(np.int32)
+    field = Field(labels, names, np.ones(labels.shape, dtype=np.uint8), None, None)
     assert edge_weights(field).tolist() == [pytest.approx(200 / (6 * 14)), 0.0]
 
 

@@ -65,7 +65,8 @@ class Objects:
 
     ``labels`` (H, W) int32 and ``confidence`` (H, W) uint8 at the image's size; ``scores`` (n,)
     predicted IoU of each label, of particles the probability to be right; ``log`` what was
-    removed and why; ``facts`` for the record.
+    removed and why; ``facts`` for the record; ``probability`` (H, W) uint8, 255 times that of the
+    mask that claims the pixel.
     """
 
     labels: NDArray[np.int32]
@@ -73,6 +74,7 @@ class Objects:
     scores: NDArray[np.float32]
     log: tuple[dict[str, Any], ...]
     facts: dict[str, Any]
+    probability: NDArray[np.uint8]
 
 
 def find_objects(
@@ -97,12 +99,26 @@ def find_objects(
         if boost:
             labels, merges = merge_weak_boundaries(labels, boundary, options.weak_boundary)
             log.append({"action": "merge", "reason": "no boundary between", "count": merges})
-    facts = {"candidates": len(found), "survivors": len(survivors)}
+    facts: dict[str, Any] = {"candidates": len(found), "survivors": len(survivors)}
+    facts["unclaimed"] = _unclaimed(labels, painted, maps, target)
     scores = survivors.scores
     if target == "particles":
         scores = certainty(object_features(labels, scores, survivors.areas, maps))
     confidence = _confidence(labels, scores, maps)
-    return Objects(labels, confidence, scores, tuple(log), facts)
+    return Objects(labels, confidence, scores, tuple(log), facts, painted.probability)
+
+
+def _unclaimed(labels: NDArray[np.int32], painted: Painted, maps: DenseMaps, target: str) -> float:
+    """Area that no mask claims though objects should be there, over the area of those found.
+
+    Grains fill the image; of particles it is the foreground probability where it is above 1/2.
+    """
+    if target == "grains":
+        free = float((painted.labels == 0).sum())
+        return free / max(labels.size - free, 1.0)
+    foreground = resize_map(maps.foreground, (labels.shape[0], labels.shape[1]))
+    missed = foreground[(labels == 0) & (foreground > 0.5)].sum(dtype=np.float64)
+    return float(missed) / max(float((labels > 0).sum()), 1.0)
 
 
 def _confidence(

@@ -42,6 +42,7 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
         target, reason = choose_target(model, image)
     facts: dict[str, Any] = {}
     log: tuple[dict[str, Any], ...] = ()
+    probability: NDArray[np.uint8] | None = None
     if not image.any():
         warnings.append("the image is constant, so there is nothing to tell apart")
         parts = _constant(image.shape, target)
@@ -60,6 +61,7 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
             )
             parts, log = _object_parts(found.labels, found.confidence, target), found.log
             parts, extra, notes = _chosen(micrograph, parts, target)
+            probability = None if extra else found.probability
             extra, warnings = found.facts | extra, warnings + notes
         else:
             materials = find_materials(
@@ -77,6 +79,8 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
                 parts, named, log = name_layers(image, parts, options.materials, folder)
                 extra = extra | named
         facts |= extra
+    if probability is not None:
+        probability = _with_data_bar(probability, micrograph)
     labels, phases, confidence = (_with_data_bar(part, micrograph) for part in parts)
     if target == "particles" and not labels.any():
         warnings.append("no particle was found")
@@ -92,6 +96,7 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
         {**options.as_dict(), "found": facts},
         tuple(warnings),
         log,
+        probability,
     )
 
 
@@ -109,7 +114,7 @@ def _chosen(
         f" {int(found[0].max())} convex ones of clear contrast stand apart, so the watershed's are"
         " taken"
     )
-    return found, {"method": "watershed"}, [warning]
+    return found, {"method": "watershed", "unclaimed": None}, [warning]
 
 
 def _constant(shape: tuple[int, ...], target: str) -> Parts:

@@ -48,7 +48,7 @@ def detector_segment(
     magnification = magnification_of(micrograph, options.magnification)
     image = standardise(micrograph.content)
     labels = np.zeros(micrograph.shape, dtype=np.int32)
-    confidence = np.zeros(micrograph.shape, dtype=np.uint8)
+    confidence, probability = np.zeros((2, *micrograph.shape), dtype=np.uint8)
     warnings = list(micrograph.warnings)
     facts: dict[str, float | str] = {"scale": 1.0}
     if image.any():
@@ -61,7 +61,8 @@ def detector_segment(
         kept = suppress(found, IOU_THRESHOLD, COVER_THRESHOLD)
         survivors, certain = found.take(kept), certain[kept]
         survivors = replace(survivors, windows=survivors.windows / np.float32(scale))
-        painted = paint(survivors, (image.shape[0], image.shape[1])).labels
+        drawn = paint(survivors, (image.shape[0], image.shape[1]))
+        painted, probability[: image.shape[0]] = drawn.labels, drawn.probability
         present = np.bincount(painted.ravel(), minlength=len(kept) + 1) > 0
         present[0] = False
         numbers = np.where(present, np.cumsum(present), 0).astype(np.int32)
@@ -81,6 +82,7 @@ def detector_segment(
         ModelInfo("detector", detectors.sha256),
         {**options.as_dict(), "found": facts},
         tuple(warnings),
+        mask_probability=probability,
     )
 
 

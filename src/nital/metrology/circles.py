@@ -121,6 +121,7 @@ def inscribed_diameters(
     for position, (label, (top, left, bottom, right)) in enumerate(
         zip((chosen + 1).tolist(), boxes, strict=True)
     ):
-        inside = np.pad(labels[top:bottom, left:right] == label, 1)
+        inside = np.zeros((bottom - top + 2, right - left + 2), dtype=bool)
+        np.equal(labels[top:bottom, left:right], label, out=inside[1:-1, 1:-1])
         diameter[position] = 2.0 * ndimage.distance_transform_edt(inside).max()
     return diameter

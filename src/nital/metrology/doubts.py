@@ -1,16 +1,18 @@
 """What may be wrong with labels and scale: objects missed or invented, outlines, the pixel size.
 
-A model says of each object how well it expects to have met it, the predicted share of common area
-(IoU). From simulated micrographs is known what that means (`benchmarks/confidence.py`): the chance
-that the object is real, and how far its outline is off.
+How far a model's own doubts are to be believed is found on simulated micrographs, by
+``python benchmarks/confidence.py --write``, and kept in ``confidence.json``: the chance that an
+object of some confidence is real, how many more there are than were found, and how far outlines
+are off.
 """
 
 from __future__ import annotations
 
-import math
+import json
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,33 +25,72 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "CONFIDENCES",
-    "MATERIAL_SHIFT",
+    "FIGURES",
+    "LEAST_UNCLAIMED",
     "PIXEL_SIZE_ERROR",
-    "REAL",
-    "SHIFTS",
     "Doubts",
-    "DrawnObjects",
+    "Missed",
+    "Reliability",
     "find_doubts",
+    "material_shift",
+    "open_width",
+    "reliability",
 ]
 
 Array = NDArray[np.float64]
 
 PIXEL_SIZE_ERROR = 0.01
-
-# Chance that an object is real, at these confidences; straight lines between.
-CONFIDENCES = (0.0, 0.4, 0.6, 0.75, 0.82, 0.9, 1.0)
-REAL = (0.05, 0.1, 0.46, 0.88, 0.94, 0.97, 0.99)
-# Standard deviation of the shift of outlines in units of (1 - confidence) area / perimeter: what
-# all objects of an image share, and what each has of its own. The outlines of grains are shared
-# with their neighbours, so that they cannot all move outwards.
-SHIFTS = {"grains": (0.0, 0.4), "particles": (0.6, 0.2)}
-# Of materials, in units of the summed doubt of the pixels of a region over its perimeter.
-MATERIAL_SHIFT = 0.8
+FIGURES = Path(__file__).with_name("confidence.json")
+# Without the probability of masks, the share of common area that the model expects stands for it:
+# an outline is off by so many times (1 - confidence) area / perimeter.
+_BY_CONFIDENCE = {"grains": (0.0, 0.5), "particles": (0.6, 0.2)}
 _LARGEST_SHIFT = 0.25
+# A mask may hold several objects, which no part left open shows.
+LEAST_UNCLAIMED = 0.05
 
-_MOST_DRAWS, _FEWEST_DRAWS, _DRAWN_NUMBERS = 200, 60, 600_000
-_SEED = 20261121
+
+@dataclass(frozen=True)
+class Missed:
+    """Objects that are there and were not found.
+
+    Parameters
+    ----------
+    number
+        Typical number for each object found.
+    spread
+        Standard deviation of its logarithm between images.
+    size, size_spread
+        Their diameter over that of those found, typically, and the standard deviation of its
+        logarithm.
+    """
+
+    number: float
+    spread: float
+    size: float
+    size_spread: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """What is known of a model's objects of one kind.
+
+    Parameters
+    ----------
+    confidence, real
+        (k,) confidence, rising, and the chance that an object of it is real; straight lines
+        between.
+    shift
+        Standard deviation of the shift of outlines, in units of the summed doubt of the pixels of
+        an object over its perimeter: what all objects of an image share, and what each has of
+        its own.
+    missed
+        For each object found, where what no mask claims is as large as what they do.
+    """
+
+    confidence: tuple[float, ...]
+    real: tuple[float, ...]
+    shift: tuple[float, float]
+    missed: Missed
 
 
 @dataclass(frozen=True)
@@ -67,6 +108,8 @@ class Doubts:
         Relative standard uncertainty of the pixel size.
     judged
         Whether the first three come from a model; otherwise the labels are taken for true.
+    missed
+        Objects not found; ``None`` for as many as are invented, each like one that was found.
     """
 
     real: Array
@@ -74,6 +117,29 @@ class Doubts:
     alone: Array
     pixel_size: float
     judged: bool
+    missed: Missed | None = None
+
+
+@cache
+def reliability(target: str) -> Reliability:
+    """Figures of grains or particles from ``confidence.json``."""
+    found = _figures()[target]
+    return Reliability(
+        tuple(found["confidence"]),
+        tuple(found["real"]),
+        (found["shift"][0], found["shift"][1]),
+        Missed(**found["missed"]),
+    )
+
+
+@cache
+def _figures() -> dict[str, Any]:
+    return dict(json.loads(FIGURES.read_text(encoding="utf-8")))
+
+
+def material_shift(target: str) -> float:
+    """Shift of the outlines of phases or layers that all share, as in ``Reliability.shift``."""
+    return float(_figures()[target]["shift"])
 
 
 def find_doubts(
@@ -96,79 +162,41 @@ def find_doubts(
     certain, none = np.ones(field.count), np.zeros(field.count)
     if not judged or field.count == 0 or field.confidence is None:
         return Doubts(certain, none, none, pixel_size, False)
-    area = field.objects.area()
-    side = area / np.maximum(field.boundaries.perimeter[1:], 1.0)
-    confidence = np.clip(table["confidence"].to_numpy(), 0.0, 1.0)
     if target in ("phases", "layers"):
-        objects = field.objects
-        doubt = area - objects.sum(
-            sum_over_runs(field.confidence, field.runs)[objects.order] / 255.0
-        )
-        shift = np.minimum(MATERIAL_SHIFT * doubt / area, _LARGEST_SHIFT) * side
+        shift = material_shift(target) * open_width(field, field.confidence)
         return Doubts(certain, shift, none, pixel_size, True)
-    real = np.interp(confidence, CONFIDENCES, REAL)
-    expected = (1.0 - confidence) * side
-    together, alone = SHIFTS[target]
-    return Doubts(real, together * expected, alone * expected, pixel_size, True)
+    known = reliability(target)
+    confidence = np.clip(table["confidence"].to_numpy(), 0.0, 1.0)
+    if field.mask_probability is None:
+        width = (1.0 - confidence) * field.objects.area() / _perimeter(field)
+        together, alone = _BY_CONFIDENCE[target]
+    else:
+        width = open_width(field, field.mask_probability)
+        together, alone = known.shift
+    real = np.interp(confidence, known.confidence, known.real)
+    missed = None
+    if field.unclaimed is not None:
+        typical = known.missed
+        missed = Missed(
+            typical.number * max(field.unclaimed, LEAST_UNCLAIMED),
+            typical.spread,
+            typical.size,
+            typical.size_spread,
+        )
+    return Doubts(real, together * width, alone * width, pixel_size, True, missed)
 
 
-class DrawnObjects:
-    """Fields as they may truly be: objects taken so many times, outlines moved.
+def _perimeter(field: Field) -> Array:
+    return np.maximum(field.boundaries.perimeter[1:], 1.0)
 
-    An object that is real with chance p is there with that chance; and as many are missed as are
-    invented, each like one of those that were found: it stands for further ones, at random, 1 - p
-    on average. So all sums over objects keep their mean.
 
-    Parameters
-    ----------
-    doubts
-        Of all objects of the field.
-    area, perimeter
-        (n,) of each, in pixels.
-    order
-        (n,) that does not depend on how objects are numbered.
+def open_width(field: Field, probability: NDArray[np.uint8]) -> Array:
+    """(n,) summed doubt of the pixels of each object over its perimeter, in pixels.
+
+    Where the probability rises from 1/2 to 1 over a distance, this is 0.69 of the width of that
+    logistic curve; at most a quarter of area over perimeter, a half of a disc's radius.
     """
-
-    def __init__(
-        self, doubts: Doubts, area: Array, perimeter: Array, order: NDArray[np.intp]
-    ) -> None:
-        self._doubts, self._order = doubts, order
-        self._area, self._perimeter = area, perimeter
-        number = max(len(order), 1)
-        self.draws = int(np.clip(_DRAWN_NUMBERS / number, _FEWEST_DRAWS, _MOST_DRAWS))
-
-    @cached_property
-    def times(self) -> Array:
-        """(draws, n) how often each object is taken."""
-        rng = np.random.default_rng(_SEED)
-        real = self._doubts.real[self._order]
-        shape = self.draws, len(real)
-        drawn = (rng.random(shape) < real) + rng.poisson(1.0 - real, shape).astype(float)
-        return self._undone(drawn)
-
-    @cached_property
-    def shift(self) -> Array:
-        """(draws, n) how far each outline is moved outwards, in pixels."""
-        rng = np.random.default_rng(_SEED + 1)
-        together, alone = (s[self._order] for s in (self._doubts.together, self._doubts.alone))
-        shape = self.draws, len(alone)
-        drawn = rng.standard_normal((self.draws, 1)) * together
-        drawn += rng.standard_normal(shape) * alone
-        return self._undone(drawn)
-
-    @cached_property
-    def area(self) -> Array:
-        """(draws, n) area of each object with its outline moved, > 0."""
-        moved = self._area + self._perimeter * self.shift
-        return np.asarray(np.maximum(moved, 0.05 * self._area))
-
-    @cached_property
-    def diameter(self) -> Array:
-        """(draws, n) equivalent circle diameter with the outline moved."""
-        return np.asarray(np.sqrt(self.area * (4.0 / math.pi)))
-
-    def _undone(self, drawn: Array) -> Array:
-        """Columns in the order of the objects."""
-        placed = np.empty_like(drawn)
-        placed[:, self._order] = drawn
-        return placed
+    objects = field.objects
+    area, perimeter = objects.area(), _perimeter(field)
+    sure = objects.sum(sum_over_runs(probability, field.runs)[objects.order] / 255.0)
+    return np.asarray(np.minimum(area - sure, _LARGEST_SHIFT * area) / perimeter)

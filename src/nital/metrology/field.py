@@ -39,6 +39,11 @@ class Field:
         (H, W), or ``None`` when there is none.
     certain_from
         Confidence, 0...1, from which particles are certain; ``None`` where nothing is said.
+    mask_probability
+        (H, W) uint8, as that of :class:`nital.segmentation.Segmentation`.
+    unclaimed
+        Area that a model takes for objects and no mask claims, over the area of those found;
+        ``None`` where it does not say.
     """
 
     labels: NDArray[np.int32]
@@ -47,6 +52,8 @@ class Field:
     grey: NDArray[np.generic] | None
     confidence: NDArray[np.uint8] | None
     certain_from: float | None = None
+    mask_probability: NDArray[np.uint8] | None = None
+    unclaimed: float | None = None
 
     @property
     def count(self) -> int:

@@ -82,12 +82,17 @@ def measure(
     _check_precision(precision, pixel_size_error)
     micrograph = segmentation.micrograph
     rows = micrograph.content_rows
-    field = _field(
-        segmentation.labels[:rows],
+    probability = segmentation.mask_probability
+    compact, names = _compact(segmentation.labels[:rows])
+    field = Field(
+        compact,
+        names,
         segmentation.phases[:rows],
         micrograph.content,
         segmentation.confidence[:rows],
         segmentation.parameters.get("min_confidence"),
+        None if probability is None else probability[:rows],
+        segmentation.parameters.get("found", {}).get("unclaimed"),
     )
     summary = {
         "image": _image_record(micrograph),
@@ -151,9 +156,9 @@ def measure_labels(
     if phases is None:
         phases = default_phases(labels, target)
     rows = labels.shape[0] if micrograph is None else micrograph.content_rows
-    field = _field(
-        labels[:rows], phases[:rows], None if micrograph is None else micrograph.content, None
-    )
+    compact, names = _compact(labels[:rows])
+    grey = None if micrograph is None else micrograph.content
+    field = Field(compact, names, phases[:rows], grey, None)
     image = {
         "path": None if path is None else path.as_posix(),
         "sha256": sha256,
@@ -225,17 +230,6 @@ def _check_precision(precision: float, pixel_size_error: float) -> None:
         raise UsageError(
             f"the precision asked for must lie between 0 and 1, such as 0.05, not {precision}"
         )
-
-
-def _field(
-    labels: NDArray[np.integer[Any]],
-    phases: NDArray[np.uint8],
-    grey: NDArray[Any] | None,
-    confidence: NDArray[np.uint8] | None,
-    certain_from: float | None = None,
-) -> Field:
-    compact, names = _compact(labels)
-    return Field(compact, names, phases, grey, confidence, certain_from)
 
 
 def _compact(labels: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

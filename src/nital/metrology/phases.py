@@ -11,7 +11,12 @@ from numpy.typing import NDArray
 
 from nital.metrology.blocks import divide
 from nital.metrology.boundaries import measure_boundaries
-from nital.metrology.correlation import correlation_length
+from nital.metrology.correlation import (
+    Correlation,
+    bootstrap_interval,
+    correlate,
+    correlation_length,
+)
 from nital.metrology.field import Field
 from nital.metrology.intervals import (
     Interval,
@@ -39,8 +44,8 @@ class Cover:
     ----------
     mask
         (H, W)
-    length
-        Correlation length in pixels; 0 where the mask is all set or all unset.
+    correlation
+        Of the mask.
     objects
         Number of objects in it.
     phase
@@ -48,30 +53,35 @@ class Cover:
     """
 
     mask: NDArray[np.bool_]
-    length: float
+    correlation: Correlation
     objects: int
     phase: int | None
+
+    @property
+    def length(self) -> float:
+        """Correlation length in pixels; 0 where the mask is all set or all unset."""
+        return self.correlation.length
 
 
 def find_covers(field: Field, phase: NDArray[np.int64]) -> tuple[Cover, ...]:
     """All objects together, then each phase of the field; ``phase`` is that of each object."""
     labelled = field.labels > 0
     pixels = np.bincount(field.phases.ravel())
-    covers = [Cover(labelled, correlation_length(labelled), field.count, None)]
+    covers = [Cover(labelled, correlate(labelled), field.count, None)]
     for value in np.flatnonzero(pixels[1:]) + 1:
         mask = field.phases == value
         objects = int((phase == value).sum())
-        covers.append(Cover(mask, correlation_length(mask), objects, int(value)))
+        covers.append(Cover(mask, correlate(mask), objects, int(value)))
     return tuple(covers)
 
 
 def fraction_findings(covers: Sequence[Cover]) -> Iterator[Finding]:
     """Fraction of the measured area that objects, and each phase, take up.
 
-    Pixels next to each other tell the same, so the field counts as one independent point for
-    each square of the correlation length; the interval is Student's t for so many points, on the
-    logit scale. It holds its promise better than a bootstrap of blocks of that length, whose few
-    blocks scatter too little when the structure is coarse.
+    Pixels next to each other tell the same, so blocks of twice the correlation length are drawn,
+    and not pixels. A field with room for fewer than four of them counts as one independent point
+    for each square of the correlation length; the interval is then Student's t for so many
+    points, on the logit scale.
     """
     for cover in covers:
         fraction = float(cover.mask.mean())
@@ -95,7 +105,13 @@ def _area_interval(cover: Cover, fraction: float) -> tuple[Interval | None, str]
         return (1.0, 1.0), "the whole field"
     if fraction <= 0.0:
         return None, "nothing found, so no 95 % interval"
-    points = cover.mask.size / cover.length**2
+    drawn = bootstrap_interval(cover.correlation)
+    if drawn is not None:
+        return drawn[0], (
+            f"95 %: bootstrap of blocks of {drawn[1]} px, twice the correlation length of "
+            f"{cover.length:.3g} px, on the logit scale"
+        )
+    points = cover.correlation.points
     interval = logit_interval(fraction, points)
     if interval is None:
         return None, "the structure is as coarse as the field, so no 95 % interval"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["PRECISION", "interval_statement", "quantities"]
 
 PRECISION = 0.05
+_MUCH_UNCLAIMED = 0.25
 _SAMPLING = (
     "One field: the 95 % intervals say how far another field of the same size, from the same "
     "place of the specimen, would scatter about the same mean, taking the parts of the field for "
@@ -88,6 +89,7 @@ def quantities(
         for phase in phases.tolist():
             found += count_findings(field, table, phase)
             found += size_findings(table, select(field, table, phase, together), (), 0.0)
+    warnings += list(_left_open(field, target, doubts))
     found = list(join_doubts(found, field, table, target, doubts))
     return tuple(in_units(found, scale)), tuple(warnings)
 
@@ -95,8 +97,8 @@ def quantities(
 def interval_statement(doubts: Doubts) -> str:
     """Say what the intervals of one field hold, and what they do not."""
     labels = (
-        "objects missed or invented and outlines that are off, as the confidence of the model has "
-        "them"
+        "objects missed or invented and outlines that are off, as the model's confidence, what it "
+        "leaves open and the logits of its masks have them"
         if doubts.judged
         else "no error of the labels, which are taken for true"
     )
@@ -142,6 +144,23 @@ def _of_target(
     if target == "layers":
         return [*found, *layer_findings(stack.profiles)], list(layer_warnings(stack))
     return found, []
+
+
+def _left_open(field: Field, target: Target, doubts: Doubts) -> Iterator[str]:
+    """Say where a model saw much more than it found."""
+    if doubts.missed is None or field.unclaimed is None or field.unclaimed < _MUCH_UNCLAIMED:
+        return
+    of_field = 100.0 * field.unclaimed / (1.0 + field.unclaimed)
+    what = (
+        f"{of_field:.0f} % of the field belong to no mask of the model"
+        if target == "grains"
+        else f"the model sees {field.unclaimed:.2g} times the area of the particles found where it "
+        "found none"
+    )
+    yield (
+        f"{what}, so many {target} may have been missed, and the intervals reach far: look at the "
+        "overlay, and try a higher magnification or more contrast"
+    )
 
 
 def _warnings(table: pd.DataFrame, target: Target, scale: float | None) -> Iterator[str]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from nital.metrology.drawn import is_number
 from nital.metrology.intervals import Interval, student
-from nital.metrology.joint import NUMBER_PER_SCALE, NUMBERS_OF_LENGTH
+from nital.metrology.joint import NUMBER_PER_SCALE
 
 __all__ = ["Specimen", "SpecimenQuantity", "specimen_of"]
 
@@ -217,7 +218,7 @@ def _joined(rows: Sequence[Mapping[str, Any]], error: float) -> SpecimenQuantity
     needed = None
     if accuracy is not None:
         needed = max(math.ceil(number * (accuracy / PRECISION_ASKED) ** 2) - number, 0)
-    on_a_scale = name.startswith(NUMBERS_OF_LENGTH) or unit == "deg"
+    on_a_scale = is_number(name) or name == "astm_g_difference" or unit == "deg"
     return SpecimenQuantity(
         name, mean, unit, interval, number, sd=sd,
         relative_accuracy=None if on_a_scale else accuracy,
@@ -227,7 +228,7 @@ def _joined(rows: Sequence[Mapping[str, Any]], error: float) -> SpecimenQuantity
 
 def _of_scale(name: str, unit: str, mean: float, error: float) -> float:
     """Half of the 95 % interval that the pixel size, which all fields share, gives."""
-    if name.startswith(NUMBERS_OF_LENGTH) and name != "astm_g_difference":
+    if is_number(name):
         return _NORMAL * NUMBER_PER_SCALE * error
     return _NORMAL * _DIMENSIONS.get(unit, 0) * error * abs(mean)
 
