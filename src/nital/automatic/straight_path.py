@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nital.automatic.materials import Materials, find_materials, smooth_regions
 from nital.automatic.named import name_layers
-from nital.automatic.objects import find_objects
+from nital.automatic.objects import Objects, find_objects
 from nital.automatic.particle_choice import watershed_instead
 from nital.automatic.scale import natural_scale
 from nital.automatic.target import choose_target
@@ -49,20 +49,17 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
     else:
         progress("scale", 0.0)
         choice = natural_scale(model, image, target)
-        scale = choice.scale
-        facts |= {"scale": scale, "scale_trials": [list(trial) for trial in choice.trials]}
+        facts |= {"scale": choice.scale, "scale_trials": [list(trial) for trial in choice.trials]}
 
         def encoding(share: float) -> None:
             progress("segment", share)
 
         if target in ("grains", "particles"):
             found = find_objects(
-                model, image, target, scale, boost=options.boost, progress=encoding
+                model, image, target, choice.scale, boost=options.boost, progress=encoding
             )
-            parts, log = _object_parts(found.labels, found.confidence, target), found.log
-            parts, extra, notes = _chosen(micrograph, parts, target)
-            probability = None if extra else found.probability
-            extra, warnings = found.facts | extra, warnings + notes
+            parts, probability, extra, notes = _chosen(micrograph, found, target)
+            extra, warnings, log = found.facts | extra, warnings + notes, found.log
         else:
             materials = find_materials(
                 model,
@@ -75,12 +72,9 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
             )
             parts, extra = _material_parts(materials, target, options.boost), materials.facts
             if options.materials:
-                folder = options.crop_classifier
-                parts, named, log = name_layers(image, parts, options.materials, folder)
-                extra = extra | named
+                named = name_layers(image, parts, options.materials, options.crop_classifier)
+                parts, extra, log = named[0], extra | named[1], named[2]
         facts |= extra
-    if probability is not None:
-        probability = _with_data_bar(probability, micrograph)
     labels, phases, confidence = (_with_data_bar(part, micrograph) for part in parts)
     if target == "particles" and not labels.any():
         warnings.append("no particle was found")
@@ -101,12 +95,19 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
 
 
 def _chosen(
-    micrograph: Micrograph, parts: Parts, target: str
-) -> tuple[Parts, dict[str, Any], list[str]]:
-    """The model's objects, or clear particles that it took for one; facts and warnings."""
+    micrograph: Micrograph, objects: Objects, target: str
+) -> tuple[Parts, NDArray[np.uint8] | None, dict[str, Any], list[str]]:
+    """The model's objects, or clear particles that it took for one.
+
+    Returns
+    -------
+    labels, phases and confidence; probability of the masks, if they are the model's; facts;
+    warnings.
+    """
+    parts = _object_parts(objects.labels, objects.confidence, target)
     clear = watershed_instead(micrograph, parts[0]) if target == "particles" else None
     if clear is None:
-        return parts, {}, []
+        return parts, _with_data_bar(objects.probability, micrograph), {}, []
     rows = np.s_[: micrograph.content_rows]
     found = (clear.labels[rows], clear.phases[rows], clear.confidence[rows])
     warning = (
@@ -114,7 +115,7 @@ def _chosen(
         f" {int(found[0].max())} convex ones of clear contrast stand apart, so the watershed's are"
         " taken"
     )
-    return found, {"method": "watershed", "unclaimed": None}, [warning]
+    return found, None, {"method": "watershed", "unclaimed": None}, [warning]
 
 
 def _constant(shape: tuple[int, ...], target: str) -> Parts:

@@ -1,0 +1,414 @@
+"""Simulated specimens of known truth, and what a model may do to their labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial import cKDTree
+from scipy.special import ndtri
+
+from nital.metrology import Measurements, measure, measure_labels
+from nital.metrology.doubts import Missed, material_shift, reliability
+from nital.micrograph import Micrograph, PixelSize
+from nital.segmentation import ModelInfo, Segmentation
+
+Labels = NDArray[np.int32]
+
+SCALE = PixelSize(0.25, "simulated")
+SCALE_ERROR = 0.02
+UNCLAIMED = 0.08
+OPEN = 0.1  # of the area of a particle is in doubt
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One field.
+
+    Parameters
+    ----------
+    found
+        What is measured of it.
+    clean
+        What would be, had nothing been done to its labels; ``None`` where nothing was.
+    truth
+        Values of its specimen, where each field is of another one.
+    """
+
+    found: Measurements
+    clean: Measurements | None = None
+    truth: dict[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class Structure:
+    """One kind of specimen.
+
+    Parameters
+    ----------
+    name, target, objects
+        What it is, and the mean number of objects in a field.
+    draw
+        From a random generator, a field.
+    truth
+        Values of the whole specimen; what is missing is the mean over all fields.
+    """
+
+    name: str
+    target: str
+    objects: int
+    draw: Callable[[np.random.Generator], Drawn]
+    truth: dict[str, float]
+
+
+def structures() -> Iterator[Structure]:
+    """All kinds of specimens, of few and of many objects."""
+    for objects in (25, 60, 200):
+        for kind, relax in (("poisson cells", 0), ("even cells", 2)):
+            yield cell_structure(kind, objects, relax)
+        yield doubtful_cells(objects)
+    for objects in (60, 200):
+        yield stretched_structure(objects)
+    for objects in (40, 150):
+        yield particle_structure(objects)
+        yield doubtful_particles(objects)
+    for fraction in (0.15, 0.4):
+        yield phase_structure(fraction, doubtful=False)
+        yield phase_structure(fraction, doubtful=True)
+    yield layer_structure("layers", doubtful=False)
+    yield layer_structure("doubtful layers", doubtful=True)
+
+
+def cells(rng: np.random.Generator, mean: float, side: int, relax: int) -> Labels:
+    """Voronoi cells of points thrown at random, then moved to the middle of their cells."""
+    margin = side // 3
+    whole = side + 2 * margin
+    density = mean / side**2
+    number = rng.poisson(density * whole**2) if relax == 0 else round(density * whole**2)
+    points = rng.random((number, 2)) * whole
+    pixels = np.stack(np.mgrid[:whole, :whole], axis=-1).reshape(-1, 2)
+    for _ in range(relax):
+        some = pixels[::7]
+        owner = cKDTree(points).query(some)[1]
+        held = np.maximum(np.bincount(owner, minlength=number), 1)
+        points = np.stack([np.bincount(owner, axis, number) / held for axis in some.T], axis=-1)
+    owner = cKDTree(points).query(pixels)[1].reshape(whole, whole)
+    return renumbered(owner[margin:-margin, margin:-margin] + 1)
+
+
+def renumbered(labels: NDArray[np.integer[Any]]) -> Labels:
+    """Labels 1...n without gaps, 0 kept."""
+    names, inverse = np.unique(labels, return_inverse=True)
+    first = 0 if names[0] == 0 else 1
+    return (inverse.reshape(labels.shape) + first).astype(np.int32)
+
+
+def cell_structure(kind: str, objects: int, relax: int) -> Structure:
+    side = round(15 * math.sqrt(objects))
+    density = objects / (side * SCALE.value) ** 2 * 1e6
+
+    def draw(rng: np.random.Generator) -> Drawn:
+        return clean_of(cells(rng, objects, side, relax), "grains")
+
+    truth = {"grains_per_area": density, "grain_area_mean": 1e6 / density}
+    return Structure(kind, "grains", objects, draw, truth)
+
+
+def stretched_structure(objects: int) -> Structure:
+    """Cells that are longer along the rows, as after rolling."""
+    stretch = 1.5
+    side = round(15 * math.sqrt(objects))
+
+    def draw(rng: np.random.Generator) -> Drawn:
+        round_cells = cells(rng, objects, side, 1)
+        columns = (np.arange(side) / stretch).astype(int)
+        return clean_of(renumbered(round_cells[:, columns]), "grains")
+
+    truth = {"anisotropy_index": stretch, "anisotropy_direction": 0.0}
+    return Structure("stretched cells", "stretched", objects, draw, truth)
+
+
+def doubtful_cells(objects: int) -> Structure:
+    """Cells of which some boundaries are missing and others invented, at a wrong scale."""
+    side = round(15 * math.sqrt(objects))
+    density = objects / (side * SCALE.value) ** 2 * 1e6
+    missed = reliability("grains").missed
+
+    def draw(rng: np.random.Generator) -> Drawn:
+        true = cells(rng, objects, side, 1)
+        hidden = missed.number * UNCLAIMED * math.exp(missed.spread * rng.standard_normal())
+        labels = merge_cells(rng, true, int(rng.binomial(true.max(), hidden / (1.0 + hidden))))
+        count = int(labels.max())
+        confidence = rng.uniform(0.75, 0.98, count + 1)
+        real = chance_of(confidence, "grains")
+        invented = np.flatnonzero(rng.random(count + 1) < (1.0 - real) / real)
+        labels = split_cells(rng, labels, invented)
+        confidence = np.resize(confidence, int(labels.max()) + 1)
+        found = measured_as(rng, labels, "grains", confidence, sure=np.ones(labels.shape))
+        return Drawn(found, clean_of(true, "grains").found)
+
+    truth = {"grains_per_area": density, "grain_area_mean": 1e6 / density}
+    return Structure("doubtful cells", "grains", objects, draw, truth)
+
+
+def clean_of(labels: Labels, target: Any, phases: NDArray[np.uint8] | None = None) -> Drawn:
+    """Measure labels that are taken for true."""
+    return Drawn(
+        measure_labels(labels, target=target, pixel_size=SCALE, phases=phases, pixel_size_error=0.0)
+    )
+
+
+def chance_of(confidence: NDArray[np.float64], target: str) -> NDArray[np.float64]:
+    """Chance that an object is real, as Nital takes it."""
+    known = reliability(target)
+    return np.interp(confidence, known.confidence, known.real)
+
+
+def split_cells(rng: np.random.Generator, labels: Labels, chosen: NDArray[np.integer]) -> Labels:
+    """Cut some cells in two by a straight line through their middle."""
+    labels = labels.copy()
+    free = int(labels.max()) + 1
+    for label in chosen[chosen > 0].tolist():
+        rows, cols = np.nonzero(labels == label)
+        angle = rng.uniform(0.0, math.pi)
+        away = (rows - rows.mean()) * math.cos(angle) + (cols - cols.mean()) * math.sin(angle)
+        labels[rows[away > 0], cols[away > 0]] = free
+        free += 1
+    return renumbered(labels)
+
+
+def merge_cells(rng: np.random.Generator, labels: Labels, number: int) -> Labels:
+    """Take away the boundary between some pairs of neighbours."""
+    labels = labels.copy()
+    pairs = np.concatenate(
+        [
+            np.stack([labels[:, :-1].ravel(), labels[:, 1:].ravel()], axis=1),
+            np.stack([labels[:-1].ravel(), labels[1:].ravel()], axis=1),
+        ]
+    )
+    pairs = np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0)
+    for first, second in pairs[rng.permutation(len(pairs))[:number]].tolist():
+        labels[labels == second] = first
+    return renumbered(labels)
+
+
+def measured_as(
+    rng: np.random.Generator,
+    labels: Labels,
+    target: Any,
+    confidence: NDArray[np.float64],
+    phases: NDArray[np.uint8] | None = None,
+    sure: NDArray[np.float64] | None = None,
+) -> Measurements:
+    """Measure labels as those of a model, at a pixel size that is off as its error says."""
+    size = replace(SCALE, value=SCALE.value * math.exp(SCALE_ERROR * rng.standard_normal()))
+    map_of = confidence if confidence.shape == labels.shape else confidence[labels]
+    if phases is None:
+        inside, outside = (2, 1) if target == "particles" else (1, 0)
+        phases = np.where(labels > 0, inside, outside).astype(np.uint8)
+    segmentation = Segmentation(
+        micrograph=Micrograph(np.zeros(labels.shape, dtype=np.uint8), pixel_size=size),
+        labels=labels,
+        phases=phases,
+        confidence=np.round(255 * map_of).astype(np.uint8),
+        target=target,
+        target_reason="simulated",
+        model=ModelInfo("simulated", "0"),
+        parameters={} if sure is None else {"found": {"unclaimed": UNCLAIMED}},
+        mask_probability=None if sure is None else np.round(255 * sure).astype(np.uint8),
+    )
+    return measure(segmentation, pixel_size_error=SCALE_ERROR)
+
+
+MEDIAN, SPREAD = 7.0, 0.3  # of the diameter of particles, in pixels
+
+
+def particle_structure(objects: int) -> Structure:
+    """Discs of log-normal size, some of them cut by the frame; they do not touch."""
+    side = round(22 * math.sqrt(objects))
+
+    def draw(rng: np.random.Generator) -> Drawn:
+        number = rng.poisson(objects * ((side + 2 * MARGIN) / side) ** 2)
+        radii = MEDIAN / 2.0 * np.exp(SPREAD * rng.standard_normal(number))
+        return clean_of(pieces_of(powder(rng, side, radii))[0], "particles")
+
+    return Structure("particles", "particles", objects, draw, {})
+
+
+def doubtful_particles(objects: int) -> Structure:
+    """The same, with some missed, some invented, and outlines and scale that are off."""
+    side = round(22 * math.sqrt(objects))
+    known = reliability("particles")
+
+    def draw(rng: np.random.Generator) -> Drawn:
+        number = rng.poisson(objects * ((side + 2 * MARGIN) / side) ** 2)
+        confidence = rng.uniform(0.8, 0.98, number)
+        real = chance_of(confidence, "particles")
+        confidence = np.append(confidence, confidence[rng.random(number) < (1.0 - real) / real])
+        radii = MEDIAN / 2.0 * np.exp(SPREAD * rng.standard_normal(len(confidence)))
+        shift = known.shift[0] * rng.standard_normal()
+        shift = shift + known.shift[1] * rng.standard_normal(len(confidence))
+        radii = np.maximum(radii * (1.0 + OPEN / 2.0 * shift), 0.3 * radii)
+        labels = powder(rng, side, radii)
+        pieces, owner = pieces_of(labels)
+        by_piece = np.append(0.9, confidence)[owner]
+        sure = np.full(labels.shape, 1.0 - OPEN)
+        found = measured_as(rng, pieces, "particles", by_piece, sure=sure)
+        missed = replace(
+            known.missed,
+            number=known.missed.number
+            * UNCLAIMED
+            * math.exp(known.missed.spread * rng.standard_normal()),
+            size=known.missed.size * math.exp(known.missed.size_spread * rng.standard_normal()),
+        )
+        return Drawn(found, truth=powder_truth(objects / side**2, missed))
+
+    return Structure("doubtful particles", "particles", objects, draw, {})
+
+
+MARGIN = 20
+
+
+def powder(rng: np.random.Generator, side: int, radii: NDArray[np.float64]) -> Labels:
+    """Discs at random places, 1...n, apart from each other."""
+    labels = np.zeros((side, side), dtype=np.int32)
+    taken = np.zeros(labels.shape, dtype=bool)
+    for label, radius in enumerate(radii.tolist(), start=1):
+        place_disc(rng, labels, taken, MARGIN, radius, label)
+    return labels
+
+
+def pieces_of(labels: Labels) -> tuple[Labels, NDArray[np.int32]]:
+    """Objects 1...n that are there, and the label each had; entry 0 is the background."""
+    names = np.unique(np.append(labels, 0))
+    return np.searchsorted(names, labels).astype(np.int32), names
+
+
+def powder_truth(density: float, missed: Missed) -> dict[str, float]:
+    """Quantities of discs of log-normal size and, for each, so many that are hard to see.
+
+    Parameters
+    ----------
+    density
+        Of those that are easily seen, for each pixel.
+    missed
+        The others: how many for each, and their size.
+    """
+    steps = (np.arange(4000) + 0.5) / 4000
+    easy = MEDIAN * np.exp(SPREAD * ndtri(steps)) * SCALE.value
+    diameter = np.concatenate([easy, missed.size * easy])
+    weight = np.repeat([1.0, missed.number], len(easy)) / len(easy)
+    order = np.argsort(diameter)
+    diameter, weight = diameter[order], weight[order]
+    area = math.pi / 4.0 * diameter**2
+    total = 1.0 + missed.number
+    deviation = np.average(
+        (np.log(diameter) - np.average(np.log(diameter), weights=weight)) ** 2, weights=weight
+    )
+
+    def percentile(share: float, weights: NDArray[np.float64]) -> float:
+        return float(np.interp(share, np.cumsum(weights) / weights.sum(), diameter))
+
+    return {
+        "objects_per_area": density * total / SCALE.value**2 * 1e6,
+        "coverage": density * float((weight * area).sum()) / SCALE.value**2,
+        "object_area_mean": float(np.average(area, weights=weight)),
+        "ecd_mean": float(np.average(diameter, weights=weight)),
+        "ecd_geometric_sd": math.exp(math.sqrt(deviation)),
+        "ecd_d50_volume": percentile(0.5, weight * diameter**3),
+        "ecd_d50_area": percentile(0.5, weight * diameter**2),
+        **{f"ecd_d{p}": percentile(p / 100, weight) for p in (10, 50, 90)},
+    }
+
+
+def place_disc(
+    rng: np.random.Generator,
+    labels: Labels,
+    taken: NDArray[np.bool_],
+    margin: int,
+    radius: float,
+    label: int,
+) -> None:
+    """Put a disc where it leaves a gap to the others; the frame may cut it."""
+    side = labels.shape[0]
+    for _ in range(50):
+        row, col = rng.uniform(-margin, side + margin, 2)
+        top, left = max(int(row - radius) - 2, 0), max(int(col - radius) - 2, 0)
+        window = (
+            slice(top, max(int(row + radius) + 4, 0)),
+            slice(left, max(int(col + radius) + 4, 0)),
+        )
+        if labels[window].size == 0:
+            return
+        rows, cols = np.indices(labels[window].shape)
+        distance = np.hypot(rows + top - row, cols + left - col)
+        if not (taken[window] & (distance <= radius + 1.5)).any():
+            labels[window][distance <= radius] = label
+            taken[window] |= distance <= radius
+            return
+
+
+def phase_structure(fraction: float, doubtful: bool) -> Structure:
+    """A phase where a smooth random field is low; outlines shifted as the confidence says."""
+    side, scale = 260, 5.0
+    margin = int(4 * scale) + 1
+    truth = {"phase_fraction": fraction, "phase_fraction_points": fraction}
+
+    def draw(rng: np.random.Generator) -> Drawn:
+        from scipy.stats import norm
+
+        noise = rng.standard_normal((side + 2 * margin,) * 2)
+        smooth = ndimage.gaussian_filter(noise, scale)[margin:-margin, margin:-margin]
+        mask = smooth * (2 * math.sqrt(math.pi) * scale) < norm.ppf(fraction)
+        confidence, clean = np.ones(mask.shape), None
+        if doubtful:
+            labels = ndimage.label(mask)[0].astype(np.int32)
+            clean = clean_of(labels, "phases", np.where(mask, 2, 1).astype(np.uint8)).found
+            width = 0.8
+            distance = ndimage.distance_transform_edt(mask) - ndimage.distance_transform_edt(~mask)
+            shift = shift_of_width(width, "phases") * rng.standard_normal()
+            mask = distance > -shift
+            moved = np.abs(distance + shift)
+            confidence = 1.0 / (1.0 + np.exp(-moved / width))
+        labels = ndimage.label(mask)[0].astype(np.int32)
+        phases = np.where(mask, 2, 1).astype(np.uint8)
+        if doubtful:
+            return Drawn(measured_as(rng, labels, "phases", confidence, phases), clean)
+        return clean_of(labels, "phases", phases)
+
+    name = f"{'doubtful ' if doubtful else ''}{round(100 * fraction)} % phases"
+    return Structure(name, "phases", 0, draw, truth)
+
+
+def shift_of_width(width: float, target: str) -> float:
+    """Shift of an outline across which the confidence rises as a logistic curve of this width."""
+    return material_shift(target) * width * math.log(2.0)
+
+
+def layer_structure(name: str, doubtful: bool) -> Structure:
+    """One layer with two rough interfaces."""
+    side, thickness, rough, length = 400, 60.0, 2.5, 12.0
+
+    def draw(rng: np.random.Generator) -> Drawn:
+        upper, lower = (
+            rough * math.sqrt(2 * math.sqrt(math.pi) * length)
+            * ndimage.gaussian_filter1d(rng.standard_normal(side + 200), length)[100:-100]
+            for _ in range(2)
+        )  # fmt: skip
+        width = 1.2
+        shift = shift_of_width(width, "layers") * rng.standard_normal() if doubtful else 0.0
+        rows = np.arange(160.0)[:, None]
+        distance = np.minimum(rows - (50 + upper), 50 + thickness + lower - rows) + shift
+        mask = distance > 0
+        labels = mask.astype(np.int32)
+        if doubtful:
+            confidence = 1.0 / (1.0 + np.exp(-np.abs(distance) / width))
+            return Drawn(measured_as(rng, labels, "layers", confidence))
+        return clean_of(labels, "layers")
+
+    return Structure(name, "layers", 1, draw, {"layer_thickness_mean": thickness * SCALE.value})
