@@ -55,7 +55,8 @@ def main() -> None:
     if arguments.write:
         write_figures(result_of_fit(count, arguments.size))
     for target in ("grains", "particles", "phases", "layers"):
-        images = [examined(target, REPORTING, seed, arguments.size) for seed in range(count)]
+        number = count if target in ("grains", "particles") else of_materials(count)
+        images = [examined(target, REPORTING, seed, arguments.size) for seed in range(number)]
         result[target] = check(target, images)
         print(f"{target}: {result[target]}", file=sys.stderr)
     text = json.dumps(result)
@@ -77,9 +78,14 @@ def result_of_fit(count: int, size: int) -> dict[str, Any]:
         )
     for target in ("phases", "layers"):
         figures[target] = fit_materials(
-            [examined(target, FITTING, seed, size) for seed in range(count)]
+            [examined(target, FITTING, seed, size) for seed in range(of_materials(count))]
         )
     return figures
+
+
+def of_materials(count: int) -> int:
+    """Micrographs of phases and of layers, of which one figure is asked."""
+    return max(4, round(0.4 * count))
 
 
 def write_figures(figures: dict[str, Any]) -> None:

@@ -132,3 +132,11 @@ def test_a_forecast_comes_true(wrap, by_name):
     assert more > 100
     later = field(80 + more)["ecd_mean"]
     assert (later.ci95[1] - later.ci95[0]) / 2 / later.value == pytest.approx(0.05, rel=0.25)
+
+
+def test_three_objects_of_which_one_decides_give_no_interval_of_the_deviation():
+    """One size among many weights: an interval by factors of thousands is none."""
+    values, weight = np.array([5.0, 5.0, 50.0]), np.array([1.0, 1.0, 1.0])
+    deviation, interval = geometric_deviation(values, weight, lambda residual: 1e6)
+    assert deviation > 1
+    assert interval is None

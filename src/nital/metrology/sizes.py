@@ -46,6 +46,7 @@ Weighting = Literal["area", "volume"]
 _DIAMETER = "the equivalent circle diameter"
 _PERCENTS = (10, 50, 90)
 _TAIL_OF_LOGARITHMS = 1.7
+_WIDEST = 3.0  # half an interval of a logarithm that says nothing: a factor of 20 either way
 _WEIGHTINGS: dict[Weighting, tuple[int, str]] = {
     "area": (2, "by area"),
     "volume": (3, "by volume, each object taken for a sphere of this diameter"),
@@ -261,6 +262,8 @@ def geometric_deviation(
     # The logarithms of sizes have long tails, of which a few objects rarely show anything.
     half = (1.0 + _TAIL_OF_LOGARITHMS / math.sqrt(number)) * student(number - 1) * error / 2.0
     deviation = math.sqrt(variance)
+    if half > _WIDEST:
+        return math.exp(deviation), None
     return math.exp(deviation), (
         math.exp(deviation * math.exp(-half)),
         math.exp(deviation * math.exp(half)),
