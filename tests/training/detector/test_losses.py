@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 import torch
 
 from nital.training.detector.losses import PARTS, _mask_targets, detector_losses
-from nital.training.detector.network import Detector, level_of
+from nital.training.detector.network import Detector, DetectorConfig, level_of
 from nital.training.detector.samples import Crop, CropStream, make_crop
 from nital.training.detector.supply import Supply
 
@@ -104,3 +104,16 @@ def test_crops_of_one_length_scale(scale):
     stream = iter(CropStream((5,), 96, length_scale=scale))
     sizes = [crop.median_diameter for crop in (next(stream) for _ in range(4)) if len(crop.boxes)]
     assert all((size < 32) is (scale == "low") for size in sizes)
+
+
+def test_resnet50_learns_from_a_step(two_discs):
+    config = DetectorConfig("resnet50", hidden=16, mask_depth=1, proposals=20, level_side=14.0)
+    torch.manual_seed(0)
+    detector = Detector(config).train()
+    crop = two_discs()
+    losses = losses_of(detector, crop)
+    losses["total"].backward()
+    assert all(torch.isfinite(losses[part]) for part in PARTS)
+    for layer in (detector.pyramid.body.conv1, detector.pyramid.inner[0], detector.boxes.certainty):
+        assert torch.isfinite(layer.weight.grad).all()
+        assert layer.weight.grad.abs().max() > 0
