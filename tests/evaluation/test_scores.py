@@ -22,7 +22,13 @@ def test_phases_by_hand() -> None:
     found = np.array([[1, 1, 1, 1, 1, 2, 2, 2, 2, 1]])
     scores = score_phases(truth, found)
     assert scores["iou_mean"] == pytest.approx((4 / 5 + 3 / 4) / 2)
-    assert scores["iou_foreground"] == scores["recall"] == 0.75
+    assert scores["iou_of_class_1"] == pytest.approx(4 / 5)
+    assert scores["iou_of_class_2"] == scores["iou_foreground"] == scores["recall"] == 0.75
+    named = score_phases(truth, found, names={2: "Oxide (grown)", 5: "absent"})
+    assert {name for name in named if name.startswith("iou_of_")} == {
+        "iou_of_class_1",
+        "iou_of_oxide_grown",
+    }
     assert scores["precision"] == 1
     assert scores["f1"] == pytest.approx(6 / 7)
     assert scores["pixel_accuracy"] == pytest.approx(7 / 8)

@@ -175,6 +175,7 @@ def score(truth: NDArray[np.int32], result: Segmentation, dataset: Dataset) -> d
         dataset.unlabelled_class,
         unassigned=unassigned,
         tolerance=dataset.tolerance,
+        names=dataset.classes,
     )
     if dataset.task in ("layers", "semantic"):
         scores |= _material_scores(truth, result, dataset)

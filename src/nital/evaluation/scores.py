@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,10 @@ from nital.evaluation.metrics import (
 )
 from nital.evaluation.sizes import diameter_errors, grain_size_errors
 
-__all__ = ["score_boundaries", "score_instances", "score_phases"]
+__all__ = ["CLASS_IOU", "score_boundaries", "score_instances", "score_phases"]
+
+CLASS_IOU = "iou_of_"
+"""What the names of metrics begin with that are the IoU of one class."""
 
 
 def score_phases(
@@ -31,12 +35,14 @@ def score_phases(
     foreground: Sequence[int] | None = None,
     unassigned: int | None = 0,
     tolerance: float = 3.0,
+    names: Mapping[int, str] | None = None,
 ) -> dict[str, float]:
     """Metrics of a phase map under the best naming of the predicted phases.
 
-    ``iou_mean`` (over the classes present in the truth; MatSAM's published code averages the two
-    classes likewise), ``iou_foreground``, ``f1`` and ``recall`` (means over the foreground
-    classes, pixel-wise), ``pixel_accuracy``, ``phase_fraction_error`` (mean over the foreground of
+    ``iou_of_...`` for each class present in the truth, by its name or ``class_2``; ``iou_mean``
+    (over those classes; MatSAM's published code averages the two classes likewise),
+    ``iou_foreground``, ``f1`` and ``recall`` (means over the foreground classes, pixel-wise),
+    ``pixel_accuracy``, ``phase_fraction_error`` (mean over the foreground of
     the absolute error of the area fraction), ``boundary_f1``.
 
     Parameters
@@ -54,6 +60,8 @@ def score_phases(
         phase like the others (vacuum between layers).
     tolerance
         Pixels within which boundaries agree.
+    names
+        What classes are called.
     """
     where = None if unlabelled is None else truth != unlabelled
     table = contingency(truth, phases, where)
@@ -77,7 +85,14 @@ def score_phases(
     scores["phase_fraction_error"] = _mean(np.array(errors))
     lines = [boundaries.label_boundaries(a) for a in (truth, named)]
     scores["boundary_f1"] = boundaries.boundary_f1(lines[0], lines[1], tolerance)[0]
+    for value, iou in zip(given.truth, given.iou, strict=True):
+        scores[CLASS_IOU + _key(int(value), names or {})] = float(iou)
     return _defined(scores)
+
+
+def _key(value: int, names: Mapping[int, str]) -> str:
+    """The name of a class in the name of a metric."""
+    return re.sub(r"\W+", "_", names.get(value, "").lower()).strip("_") or f"class_{value}"
 
 
 def _shared(table: Contingency, recall: NDArray[np.float64], truth: NDArray[np.int64]) -> float:

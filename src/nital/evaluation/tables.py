@@ -16,6 +16,7 @@ from nital.evaluation.datasets import Dataset
 from nital.evaluation.methods import Method
 from nital.evaluation.published import Published, images_in_common, published
 from nital.evaluation.resources import versions
+from nital.evaluation.scores import CLASS_IOU
 from nital.evaluation.statistics import Mean, is_error, summarise
 
 __all__ = ["About", "Line", "SetTable", "as_csv", "as_json", "as_markdown", "set_tables"]
@@ -27,7 +28,8 @@ SHOWN = {
     "phases": ("iou_mean", "iou_foreground", "f1", "recall", "boundary_f1", "phase_fraction_error"),
     "semantic": ("iou_mean", "iou_foreground", "f1", "recall", "boundary_f1", "samiam_iou"),
 }
-"""Metrics in the tables, the first one deciding which image is worst; the CSV holds all."""
+"""Metrics in the tables, the first one deciding which image is worst; the CSV holds all. Tables of
+semantic sets show the IoU of each class too."""
 
 LOWER_IS_BETTER = ("samiam_fpr", "samiam_fpr_sum", "vi_split", "vi_merge", "ece", "hausdorff_mean")
 
@@ -133,6 +135,8 @@ def _set_table(results: Sequence[Result]) -> SetTable:
                 lines.append(_line(f"{name}, difficulty {level}", group))
     found = {metric for line in lines for metric in line.means}
     columns = tuple(metric for metric in SHOWN[dataset.task] if metric in found)
+    if dataset.task == "semantic":
+        columns += tuple(sorted(metric for metric in found if metric.startswith(CLASS_IOU)))
     names = (dataset.name, dataset.folder.resolve().name)
     theirs = tuple(entry for entry in published() if entry.is_about(*names))
     return SetTable(dataset, columns, tuple(lines), theirs, tuple(results))
