@@ -73,8 +73,15 @@ def judge(made: SimulatedMicrograph, found: Segmentation) -> tuple[Floats, Float
     right = np.zeros(len(confidence))
     right[match_objects(table).predicted] = 1
     certain = np.full(len(confidence), np.nan)
-    near = match_objects(table, LEAST_OVERLAP)
-    certain[near.predicted] = [number not in made.scene.uncertain for number in near.truth.tolist()]
+    pairs = np.flatnonzero(
+        (table.truth_labels[table.rows] > 0)
+        & (table.predicted_labels[table.columns] > 0)
+        & (table.iou >= LEAST_OVERLAP)
+    )
+    for pair in pairs[np.argsort(table.iou[pairs])]:  # the best overlap has the last word
+        number = int(table.truth_labels[table.rows[pair]])
+        found_as = int(table.predicted_labels[table.columns[pair]])
+        certain[found_as] = number not in made.scene.uncertain
     return confidence[1:], right[1:], certain[1:]
 
 

@@ -291,4 +291,4 @@ def _without_crumbs(labels: NDArray[np.int32], least: float) -> NDArray[np.int32
     kept = np.arange(sizes.size) == largest[owner]
     if least < 1:
         kept |= sizes >= least * sizes[largest[owner]]
-    return np.where((kept & (owner > 0))[pieces], labels, 0).astype(np.int32)
+    return np.where((kept & (owner > 0))[pieces], labels, np.int32(0))
