@@ -26,6 +26,7 @@ import nital
 from nital.evaluation.contingency import contingency
 from nital.metrology import Measurements, doubts, measure
 from nital.metrology.field import Field
+from nital.metrology.planimetric import rectangle_weights
 from nital.micrograph import Micrograph
 from nital.segmentation import Segmentation
 from nital.simulate import simulate
@@ -106,6 +107,8 @@ class Examined:
         whether it is matched and off the edge.
     true_sizes, missed_sizes
         Diameter in pixels of the true objects, and of those that were not found.
+    missed_number, found_number
+        How many were missed and found, those at the edge counting 1/2 as in a density.
     unclaimed
         What no mask claims over what masks claim; ``None`` where the model does not say.
     found
@@ -119,6 +122,8 @@ class Examined:
     whole: NDArray[np.bool_]
     true_sizes: Array
     missed_sizes: Array
+    missed_number: float
+    found_number: float
     unclaimed: float | None
     found: Measurements
 
@@ -178,9 +183,21 @@ def compare(target: str, made: SimulatedMicrograph, found: Segmentation) -> Exam
         whole,
         diameters(list(seen.values())),
         diameters(missed),
+        counted(truth, set(partner.values())),
+        0.0 if empty else float(rectangle_weights(field.labels, field.count).sum()),
         unclaimed if of_objects else None,
         measured,
     )
+
+
+def counted(truth: NDArray[np.int32], without: set[int]) -> float:
+    """Objects that could be seen, but for some, those at the edge counting 1/2."""
+    names, compact, areas = np.unique(truth, return_inverse=True, return_counts=True)
+    first = int(names[0] != 0)
+    labels = compact.reshape(truth.shape).astype(np.int32) + first
+    weights = rectangle_weights(labels, int(labels.max()))[first:]
+    chosen = (areas >= SEEN) & (names > 0) & ~np.isin(names, list(without))
+    return float(weights[chosen].sum())
 
 
 def diameters(areas: list[float]) -> Array:
@@ -197,8 +214,8 @@ def fit_objects(images: list[Examined]) -> dict[str, Any]:
     ]
     rates = np.array(
         [
-            max(len(image.missed_sizes), 0.5)
-            / len(image.confidence)
+            max(image.missed_number, 0.5)
+            / image.found_number
             / max(image.unclaimed, doubts.LEAST_UNCLAIMED)
             for image in judged
             if image.unclaimed is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import struct
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from nital.errors import InputError, MissingExtraError
 from nital.io import read
+from nital.io.em import EM_SUFFIXES
 
 needs_rsciio = pytest.mark.skipif(
     __import__("importlib.util").util.find_spec("rsciio") is None, reason="needs the extra [em]"
@@ -161,43 +163,109 @@ def test_ser_in_reciprocal_metres_is_no_length(tmp_path: Path, noise: NDArray[np
     assert "diffraction" in micrograph.warnings[0]
 
 
-@needs_rsciio
-def test_emd(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
-    pytest.importorskip("h5py")
-    from rsciio.emd import file_writer
+# Format, module of its writer, and the type of number that it keeps.
+WRITERS = [
+    (".emd", "emd", np.uint8),
+    (".hspy", "hspy", np.uint8),
+    (".nxs", "nexus", np.uint8),
+    (".rpl", "ripple", np.uint16),
+    (".unf", "semper", np.int16),
+]
 
+
+def write_signal(path: Path, module: str, pixels: NDArray[Any], units: str = "nm") -> None:
+    """Write an image with half a unit to a pixel by the format's own writer."""
+    if module in ("emd", "hspy", "nexus"):
+        pytest.importorskip("h5py")
     axes = [
         {
             "name": name,
-            "units": "nm",
+            "units": units,
             "scale": 0.5,
             "offset": 0.0,
             "size": size,
             "navigate": False,
             "index_in_array": index,
+            "is_binned": False,
             "_type": "UniformDataAxis",
         }
-        for index, (name, size) in enumerate(zip("yx", noise.shape, strict=True))
+        for index, (name, size) in enumerate(zip("yx", pixels.shape, strict=True))
     ]
     signal = {
-        "data": noise,
+        "data": pixels,
         "axes": axes,
-        "metadata": {"General": {"title": "HAADF"}, "Signal": {}},
+        "metadata": {"General": {"title": "HAADF"}, "Signal": {"signal_type": ""}},
         "original_metadata": {},
         "learning_results": {},
-        "attributes": {},
+        "tmp_parameters": {},
+        "models": {},
+        "attributes": {"_lazy": False, "ragged": False},
+        "package_info": {"package": "test", "package_version": "0"},
         "package": "test",
         "package_version": "0",
     }
-    file_writer(str(tmp_path / "image.emd"), signal)
-    micrograph = read(tmp_path / "image.emd")
-    np.testing.assert_array_equal(micrograph.pixels, noise)
-    assert micrograph.pixel_size is not None
-    assert micrograph.pixel_size.value == pytest.approx(0.0005)
+    importlib.import_module(f"rsciio.{module}").file_writer(str(path), signal)
 
 
 @needs_rsciio
-@pytest.mark.parametrize("suffix", [".dm3", ".dm4", ".emd", ".ser"])
+@pytest.mark.parametrize(("suffix", "module", "kind"), WRITERS)
+def test_what_its_own_writer_made(
+    tmp_path: Path, noise: NDArray[np.uint8], suffix: str, module: str, kind: Any
+) -> None:
+    path = tmp_path / f"image{suffix}"
+    write_signal(path, module, noise.astype(kind))
+    micrograph = read(path)
+    np.testing.assert_array_equal(micrograph.pixels, noise)
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(0.0005)
+    assert micrograph.pixel_size.source == f"{suffix[1:]} calibration"
+    assert micrograph.modality == ("TEM" if suffix == ".emd" else None)
+
+
+@needs_rsciio
+@pytest.mark.parametrize(("suffix", "module", "kind"), WRITERS)
+def test_reciprocal_units_are_no_length(
+    tmp_path: Path, noise: NDArray[np.uint8], suffix: str, module: str, kind: Any
+) -> None:
+    path = tmp_path / f"pattern{suffix}"
+    write_signal(path, module, noise.astype(kind), "1/nm")
+    micrograph = read(path)
+    assert micrograph.pixel_size is None
+    assert "not a length" in micrograph.warnings[0]
+
+
+def mrc_file(pixels: NDArray[np.int16], angstroms: float) -> bytes:
+    """MRC 2014: the header's cell is that of the whole image, in angstroms."""
+    height, width = pixels.shape
+    head = bytearray(1024)
+    struct.pack_into("<4i", head, 0, width, height, 1, 1)
+    struct.pack_into("<3i", head, 28, width, height, 1)
+    struct.pack_into("<3f", head, 40, width * angstroms, height * angstroms, angstroms)
+    struct.pack_into("<3i", head, 64, 1, 2, 3)
+    head[208:216] = b"MAP DD\x00\x00"
+    return bytes(head) + pixels[::1].tobytes()
+
+
+@needs_rsciio
+@pytest.mark.parametrize(("angstroms", "expected"), [(4.2, 4.2e-4), (0.0, None)])
+def test_mrc(
+    tmp_path: Path, noise: NDArray[np.uint8], angstroms: float, expected: float | None
+) -> None:
+    pixels = noise.astype(np.int16) * 3
+    (tmp_path / "image.mrc").write_bytes(mrc_file(pixels, angstroms))
+    micrograph = read(tmp_path / "image.mrc")
+    np.testing.assert_array_equal(micrograph.pixels, pixels)
+    if expected is None:
+        assert micrograph.pixel_size is None
+    else:
+        assert micrograph.pixel_size is not None
+        assert micrograph.pixel_size.value == pytest.approx(expected)
+        assert micrograph.pixel_size.source == "mrc calibration"
+
+
+@needs_rsciio
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # open files
+@pytest.mark.parametrize("suffix", EM_SUFFIXES)
 @pytest.mark.parametrize("content", [b"this is text, not an image", bytes(300)])
 def test_damaged_files(
     tmp_path: Path, suffix: str, content: bytes, capfd: pytest.CaptureFixture[str]
@@ -209,7 +277,7 @@ def test_damaged_files(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("suffix", [".dm3", ".dm4", ".emd", ".ser"])
+@pytest.mark.parametrize("suffix", EM_SUFFIXES)
 def test_without_the_extra_the_install_line_comes_before_opening(
     tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,4 +1,4 @@
-"""dm3, dm4, emd and ser by rosettasciio, from the extra ``[em]``."""
+"""Formats of electron microscopes by rosettasciio, from the extra ``[em]``."""
 
 from __future__ import annotations
 
@@ -22,8 +22,15 @@ _READERS = {
     ".dm3": "rsciio.digitalmicrograph",
     ".dm4": "rsciio.digitalmicrograph",
     ".emd": "rsciio.emd",
+    ".hspy": "rsciio.hspy",
+    ".mrc": "rsciio.mrc",
+    ".nxs": "rsciio.nexus",
+    ".rpl": "rsciio.ripple",
     ".ser": "rsciio.tia",
+    ".unf": "rsciio.semper",
 }
+_OF_ANY_MICROSCOPE = (".hspy", ".nxs", ".rpl", ".unf")
+_NEED_H5PY = (".emd", ".hspy", ".nxs")
 EM_SUFFIXES = tuple(_READERS)
 # A ser file has no unit: a diffraction pattern in 1/m looks like pixels of many kilometres.
 LARGEST_SIDE_UM = 1e4
@@ -40,12 +47,12 @@ def read_em(path: Path, page: int | None) -> Decoded:
     Raises
     ------
     MissingExtraError
-        rosettasciio, or h5py for emd, is not installed.
+        rosettasciio, or h5py for emd, hspy and nxs, is not installed.
     InputError
         The file is damaged or holds no image.
     """
     suffix = path.suffix.lower()
-    needed = ["rsciio", "h5py"] if suffix == ".emd" else ["rsciio"]
+    needed = ["rsciio", "h5py"] if suffix in _NEED_H5PY else ["rsciio"]
     if any(importlib.util.find_spec(name) is None for name in needed):
         raise MissingExtraError(
             f'{path}: reading {suffix} files needs an extra: pip install "nital[em]"'
@@ -96,7 +103,8 @@ def _facts(signal: dict[str, Any], suffix: str) -> Facts:
     height, width = (axis for axis in signal["axes"] if not axis["navigate"])
     sides = [to_micrometres(float(axis["scale"]), str(axis["units"])) for axis in (width, height)]
     microscope = signal.get("metadata", {}).get("Acquisition_instrument", {})
-    modality = next((name for name in ("SEM", "TEM") if name in microscope), "TEM")
+    default = None if suffix in _OF_ANY_MICROSCOPE else "TEM"
+    modality = next((name for name in ("SEM", "TEM") if name in microscope), default)
     if modality == "TEM" and microscope.get("TEM", {}).get("acquisition_mode") == "STEM":
         modality = "STEM"
     if sides[0] is None or sides[1] is None:

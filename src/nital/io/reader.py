@@ -33,8 +33,8 @@ def read(
     Parameters
     ----------
     path
-        TIFF, PNG, JPEG, BMP, ``.npy``, ``.npz`` with one array; dm3, dm4, emd and ser with the
-        extra ``[em]``.
+        TIFF, PNG, JPEG, BMP, ``.npy``, ``.npz`` with one array; dm3, dm4, emd, hspy, mrc, nxs,
+        rpl, ser and unf with the extra ``[em]``.
     pixel_size
         Side of a pixel, such as ``"12.5nm"``; overrides what the file says.
     page

@@ -22,6 +22,7 @@ __all__ = [
     "omega_squared",
     "welch_anova",
     "welch_test",
+    "why_not_compared",
 ]
 
 Array = NDArray[np.float64]
@@ -105,6 +106,25 @@ def compare(specimens: Sequence[Specimen]) -> tuple[Comparison, ...]:
         usable = {name: np.array(v) for name, v in sorted(groups.items()) if len(v) > 1}
         found += _tests(key, units.pop(), usable, of)
     return tuple(found)
+
+
+def why_not_compared(specimens: Sequence[Specimen]) -> str | None:
+    """Say what a comparison would need; ``None`` where there is one, or nothing to compare."""
+    conditions = [s.condition for s in specimens if s.condition is not None]
+    if len(specimens) < 2 or compare(specimens):
+        return None
+    if len(set(conditions)) > 1:
+        return (
+            "the conditions are not compared: that needs two specimens of each, because fields of "
+            "one specimen are no replicates of its condition; add specimens, or leave the column "
+            "condition out to compare the specimens themselves"
+        )
+    if conditions:
+        return "all specimens have the same condition, so there is nothing to compare"
+    return (
+        "the specimens are not compared: that needs two fields of each, measured for the same "
+        "target and in the same unit"
+    )
 
 
 def _tests(

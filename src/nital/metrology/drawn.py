@@ -60,7 +60,6 @@ _LENGTH_PER_NUMBER = 0.4
 _MOST_DRAWS, _FEWEST_DRAWS, _DRAWN_NUMBERS = 400, 60, 600_000
 _LEAST_AREA = 0.05
 _MOST_MISSED = 1e6
-_DIMENSION_OF_SIZES = {"object_area_mean": 2, "ecd_geometric_sd": 0}
 _SEED = 20261121
 
 
@@ -85,14 +84,23 @@ class DrawnObjects:
         (n,) of each, in pixels.
     order
         (n,) that does not depend on how objects are numbered.
+    hidden
+        Whether missed objects are hidden in those found, the more of them the larger these are.
     """
 
     def __init__(
-        self, doubts: Doubts, area: Array, perimeter: Array, order: NDArray[np.intp]
+        self,
+        doubts: Doubts,
+        area: Array,
+        perimeter: Array,
+        order: NDArray[np.intp],
+        *,
+        hidden: bool = False,
     ) -> None:
         self._doubts, self._order = doubts, order
         self._area, self._perimeter = area, perimeter
         number = max(len(order), 1)
+        self._share = area / max(float(area.mean()), 1.0) if hidden and len(area) else area**0.0
         self.draws = int(np.clip(_DRAWN_NUMBERS / number, _FEWEST_DRAWS, _MOST_DRAWS))
 
     @cached_property
@@ -112,7 +120,7 @@ class DrawnObjects:
         else:
             factor = np.exp(missed.spread * _deviates(self.draws, rng))
             most = _MOST_MISSED / max(len(real), 1)
-            rate = np.minimum(missed.number * factor, most)[:, None] + np.zeros(len(real))
+            rate = np.minimum(missed.number * factor, most)[:, None] * self._share[self._order]
         return self._undone(rng.poisson(rate).astype(float))
 
     @cached_property
@@ -174,7 +182,11 @@ class DrawnField:
         self._perimeter = field.boundaries.perimeter[1:] if doubts.judged else self._area
         keys = (doubts.alone, doubts.together, doubts.real, self._perimeter, self._weight)
         self._drawn = DrawnObjects(
-            doubts, self._area, self._perimeter, np.lexsort((*keys, self._area))
+            doubts,
+            self._area,
+            self._perimeter,
+            np.lexsort((*keys, self._area)),
+            hidden=target == "grains",
         )
         self._sizes: dict[tuple[int | None, bool, bool], dict[str, Array]] = {}
 
@@ -315,13 +327,10 @@ class DrawnField:
         before = _size_statistics(area, weight)
         if outlines:
             area = self._drawn.area[:, chosen]
-        finer = np.zeros(self._drawn.draws)
         if objects:
             there, missed = self._drawn.there[:, chosen], self._drawn.missed[:, chosen]
             if self._target == "grains":
-                # What is missed divides grains, what is invented was divided: they fill the field.
-                finer = self._number(phase)
-                there = there + missed
+                area, there = _divided(area, there, missed)
             elif missed.any():
                 area = np.concatenate(
                     np.broadcast_arrays(area, area * self._drawn.missed_size**2), axis=1
@@ -330,10 +339,18 @@ class DrawnField:
                 there = np.concatenate([there, missed], axis=1)
             weight = np.where(there.sum(axis=1, keepdims=True) > 0, weight * there, weight)
         after = _size_statistics(area, weight)
-        changes = {name: np.log(values / before[name]) for name, values in after.items()}
-        for name, change in changes.items():
-            change -= finer * _DIMENSION_OF_SIZES.get(name, 1) / 2.0
-        return changes
+        return {name: np.log(values / before[name]) for name, values in after.items()}
+
+
+def _divided(area: Array, there: Array, missed: Array) -> tuple[Array, Array]:
+    """Area of grains, and how many parts of it there are, as they fill the field.
+
+    The area of invented grains goes to the others, and a grain that hides others is divided into
+    equal parts.
+    """
+    kept = np.maximum((area * there).sum(axis=1, keepdims=True), _LEAST_AREA * area.sum())
+    parts = missed + 1.0
+    return area * (area.sum(axis=1, keepdims=True) / kept) / parts, there * parts
 
 
 def _change(drawn: Array, value: float) -> Array:

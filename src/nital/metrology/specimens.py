@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,14 @@ import numpy as np
 from nital.metrology.drawn import is_number
 from nital.metrology.intervals import Interval, student
 from nital.metrology.joint import NUMBER_PER_SCALE
+from nital.metrology.pooled import FieldSizes, pooled_interval, pooled_value
 
 __all__ = ["Specimen", "SpecimenQuantity", "specimen_of"]
 
 PRECISION_ASKED = 0.1
 _NORMAL = 1.959963984540054
 # Sums over the fields, extremes of them, and what means nothing for several fields.
-_SUMS = ("object_count",)
+_SUMS = ("object_count", "object_count_certain")
 _SMALLEST, _LARGEST = ("astm_g_largest",), ("duplex_grain_size",)
 _OF_ONE_FIELD = ("ecd_lower_limit", "anisotropy_direction", "more_objects_for_")
 _DIMENSIONS = {"um": 1, "um^2": 2, "mm^-1": 1, "mm^-2": 2}
@@ -30,6 +32,14 @@ _COMPARED = {
     "layers": ("layer_thickness_mean",),
 }
 _FRACTIONS = ("coverage", "phase_fraction", "phase_fraction_points")
+_RATIOS = (
+    "circularity_median",
+    "feret_ratio_median",
+    "solidity_median",
+    "convexity_median",
+    "inscribed_ratio_median",
+    "phase_connectivity",
+)
 _MATRIX = 1
 
 
@@ -115,6 +125,7 @@ def specimen_of(
     name: str,
     condition: str | None,
     fields: Sequence[tuple[str, Mapping[str, Any]]],
+    sizes: Mapping[str, FieldSizes] = MappingProxyType({}),
 ) -> Specimen:
     """Join the fields of a specimen.
 
@@ -124,8 +135,12 @@ def specimen_of(
         Of the specimen.
     fields
         Name of the result folder, and ``summary.json``, of each field; at least one.
+    sizes
+        The whole objects of each folder, in the unit of its summary. Sizes of several fields that
+        all have them are of all objects together; without, they are means over the fields.
     """
     folders = tuple(folder for folder, _ in fields)
+    pooled = [sizes[folder] for folder in folders if folder in sizes]
     summaries = [summary for _, summary in fields]
     warnings = list(_warnings(summaries))
     targets = [summary["target"]["value"] for summary in summaries]
@@ -145,7 +160,10 @@ def specimen_of(
         if key[0].startswith(_OF_ONE_FIELD) or not all(key in of_field for of_field in rows):
             continue
         of_fields = [of_field[key] for of_field in rows]
-        quantities.append(_joined(of_fields, error))
+        joined = _joined(of_fields, error)
+        if len(pooled) == len(rows) > 1:
+            joined = _pooled(joined, pooled, error)
+        quantities.append(joined)
         if row["name"] in _COMPARED[target] and (key[1] != _MATRIX or key[2] is not None):
             values[key] = tuple(float(of_field["value"]) for of_field in of_fields)
     return Specimen(name, condition, folders, target, tuple(quantities), tuple(warnings), values)
@@ -210,20 +228,49 @@ def _joined(rows: Sequence[Mapping[str, Any]], error: float) -> SpecimenQuantity
         interval = mean - half, mean + half
         if unit in _DIMENSIONS or first["unit"] in ("px", "px^2"):
             interval = max(interval[0], 0.0), interval[1]
-        if name in _FRACTIONS:
+        if name in _FRACTIONS or name in _RATIOS:
             interval = max(interval[0], 0.0), min(interval[1], 1.0)
         scale = ", joined with the uncertainty of the pixel size" if error and unit != "px" else ""
         method = f"mean of {number} fields; 95 %: t interval between fields{scale}"
     accuracy = _accuracy(mean, interval)
-    needed = None
-    if accuracy is not None:
-        needed = max(math.ceil(number * (accuracy / PRECISION_ASKED) ** 2) - number, 0)
     on_a_scale = is_number(name) or name == "astm_g_difference" or unit == "deg"
     return SpecimenQuantity(
         name, mean, unit, interval, number, sd=sd,
         relative_accuracy=None if on_a_scale else accuracy,
-        fields_needed=None if on_a_scale else needed, method=method, **shared,
+        fields_needed=None if on_a_scale else _needed(number, accuracy), method=method, **shared,
     )  # fmt: skip
+
+
+def _pooled(
+    found: SpecimenQuantity, fields: Sequence[FieldSizes], error: float
+) -> SpecimenQuantity:
+    """A size of all objects together in place of the mean over fields; others as they are."""
+    value = pooled_value(fields, found.name, found.phase)
+    if value is None:
+        return found
+    scale = _DIMENSIONS.get(found.unit, 0) * error
+    interval = pooled_interval(fields, found.name, found.phase, scale)
+    accuracy = _accuracy(value, interval)
+    method = f"all objects of {found.n} fields together"
+    if interval is not None:
+        method += "; 95 %: jackknife over the fields, Student's t"
+        if scale:
+            method += ", joined with the uncertainty of the pixel size"
+    return replace(
+        found,
+        value=value,
+        ci95=interval,
+        relative_accuracy=accuracy,
+        fields_needed=_needed(found.n, accuracy),
+        method=method,
+    )
+
+
+def _needed(number: int, accuracy: float | None) -> int | None:
+    """How many more fields bring the relative accuracy to what is asked."""
+    if accuracy is None:
+        return None
+    return max(math.ceil(number * (accuracy / PRECISION_ASKED) ** 2) - number, 0)
 
 
 def _of_scale(name: str, unit: str, mean: float, error: float) -> float:

@@ -150,7 +150,7 @@ def write_report(
     def write(temporary: Path) -> None:
         with temporary.open("wb") as page:
             page.write(head.encode())
-            page.write(render_comparisons(comparisons).encode())
+            page.write(render_comparisons(comparisons, specimens).encode())
             for heading, of_heading in chapters:
                 page.write(heading.encode())
                 for fragment in of_heading:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nital.metrology.comparisons import Comparison
+from nital.metrology.comparisons import Comparison, why_not_compared
 from nital.metrology.specimens import Specimen, SpecimenQuantity
 from nital.report.figures import Figure, size_figure, templates, write_figure
 from nital.report.names import GROUPS, group_of, label_of
@@ -96,10 +96,11 @@ def _label(name: str, phase: int | None, label: int | None) -> str:
     return f"{label_of(name)}, phase {phase}" if phase is not None else label_of(name)
 
 
-def render_comparisons(comparisons: Sequence[Comparison]) -> str:
-    """HTML of the tests between groups; empty where there are none."""
+def render_comparisons(comparisons: Sequence[Comparison], specimens: Sequence[Specimen]) -> str:
+    """HTML of the tests between groups, or why there are none; empty without specimens."""
     if not comparisons:
-        return ""
+        reason = why_not_compared(specimens)
+        return "" if reason is None else f"<p class='soft'>{_capital(reason)}.</p>\n"
     rows = [
         {
             "label": _label(test.name, test.phase, test.object),
@@ -115,6 +116,10 @@ def render_comparisons(comparisons: Sequence[Comparison]) -> str:
         for test in comparisons
     ]
     return templates().get_template("comparisons.html.j2").render(rows=rows, of=comparisons[0].of)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]
 
 
 def _difference(test: Comparison) -> str:

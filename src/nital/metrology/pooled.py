@@ -1,0 +1,121 @@
+"""Sizes of all objects of several fields together, as one distribution."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nital.metrology.intervals import Interval, quantile, student, weighted_mean
+
+__all__ = ["FieldSizes", "pooled_interval", "pooled_value"]
+
+Array = NDArray[np.float64]
+
+_WEIGHTS = {"": 0, "_area": 2, "_volume": 3}
+
+
+@dataclass(frozen=True)
+class FieldSizes:
+    """The whole objects of one field.
+
+    Parameters
+    ----------
+    diameter
+        (n,) of the circle of equal area, in the unit of all fields.
+    weight
+        (n,) edge weight over the area of the field, so that fields count by what they show.
+    phase
+        (n,) phase of each.
+    certain
+        (n,) whether its confidence reaches the bar.
+    """
+
+    diameter: Array
+    weight: Array
+    phase: NDArray[np.int64]
+    certain: NDArray[np.bool_]
+
+    def of(self, phase: int | None, certain: bool) -> tuple[Array, Array]:
+        """Diameters and weights of a phase, or of all; of certain objects alone if asked."""
+        chosen = np.ones(len(self.phase), bool) if phase is None else self.phase == phase
+        if certain:
+            chosen &= self.certain
+        return self.diameter[chosen], self.weight[chosen]
+
+
+def pooled_value(fields: Sequence[FieldSizes], name: str, phase: int | None) -> float | None:
+    """Value of a size quantity over the objects of all fields.
+
+    Parameters
+    ----------
+    fields
+        At least one.
+    name
+        Such as ``"ecd_d50"``, ``"ecd_d90_volume"``, ``"object_area_mean"``, ``"ecd_mean_certain"``.
+    phase
+        ``None`` for all.
+
+    Returns
+    -------
+    ``None`` where there are no objects, or the name is that of no size.
+    """
+    plain = name.removesuffix("_certain")
+    parts = [field.of(phase, plain != name) for field in fields]
+    diameter, weight = (np.concatenate(of) for of in zip(*parts, strict=True))
+    if not len(diameter):
+        return None
+    if plain == "object_area_mean":
+        return weighted_mean(math.pi / 4.0 * diameter**2, weight)
+    if plain == "ecd_mean":
+        return weighted_mean(diameter, weight)
+    if plain == "ecd_geometric_sd":
+        return _geometric_deviation(diameter, weight)
+    percent, _, weighting = plain.removeprefix("ecd_d").partition("_")
+    suffix = f"_{weighting}" if weighting else ""
+    if not plain.startswith("ecd_d") or not percent.isdigit() or suffix not in _WEIGHTS:
+        return None
+    return quantile(diameter, int(percent) / 100.0, weight * diameter ** _WEIGHTS[suffix])
+
+
+def _geometric_deviation(diameter: Array, weight: Array) -> float:
+    number, logarithm = len(diameter), np.log(diameter)
+    bessel = number / (number - 1.0) if number > 1 else 1.0
+    variance = weighted_mean((logarithm - weighted_mean(logarithm, weight)) ** 2, weight)
+    return math.exp(math.sqrt(bessel * variance))
+
+
+def pooled_interval(
+    fields: Sequence[FieldSizes], name: str, phase: int | None, scale: float
+) -> Interval | None:
+    """95 % interval of :func:`pooled_value`, from how it changes when one field is left out.
+
+    The jackknife over fields (J. Tukey, Ann. Math. Stat. 29 (1958) 614), on the logarithmic
+    scale, with Student's t for one less than their number: objects of a field go together.
+
+    Parameters
+    ----------
+    scale
+        Standard uncertainty of the logarithm of the value that the pixel size adds, which all
+        fields share.
+
+    Returns
+    -------
+    ``None`` for one field, or where a value is missing without one of them.
+    """
+    number = len(fields)
+    value = pooled_value(fields, name, phase)
+    if number < 2 or value is None or value <= 0.0:
+        return None
+    without = [
+        pooled_value([*fields[:left], *fields[left + 1 :]], name, phase) for left in range(number)
+    ]
+    if any(part is None or part <= 0.0 for part in without):
+        return None
+    logarithm = np.log(np.array(without, dtype=float))
+    variance = (number - 1.0) / number * float(((logarithm - logarithm.mean()) ** 2).sum())
+    half = math.hypot(student(number - 1) * math.sqrt(variance), student(1e9) * scale)
+    return value * math.exp(-half), value * math.exp(half)
