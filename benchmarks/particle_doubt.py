@@ -4,9 +4,10 @@ Simulated particles, whose truth says of each whether an expert would sign its o
 visible and mostly hidden ones: uncertain). An object found is of the true particle that it overlaps
 best, from an IoU of 0.25, since an uncertain outline is seldom hit; AUROC is the chance that the
 object of a certain particle has more confidence than that of an uncertain one, ECE compares the
-confidence with the share of certain ones. Beside it the same against being right at IoU 0.5. Writes
+confidence with the share of certain ones. Beside it the same against being right at IoU 0.5. The
+uncertainty head of a detector is also asked about every true particle in its true box. Writes
 OUT/METHOD-doubt.svg, the densities of confidence (Rettenberger et al., Fig. 5), and with --picture
-OUT/METHOD-doubt.png, green and red outlines over truth (their Fig. 6).
+OUT/METHOD-doubt.jpg, green and red outlines over truth (their Fig. 6).
 
     python benchmarks/particle_doubt.py --methods compact --out doubt --picture
 """
@@ -19,11 +20,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 import nital
+from nital.detection.detector import DetectorModel
+from nital.detection.scales import is_detector, load_detectors
 from nital.evaluation.contingency import contingency
 from nital.evaluation.metrics import area_under_roc, expected_calibration_error, match_objects
 from nital.micrograph import Micrograph
+from nital.models.tiles import standardise
 from nital.report.overlay import contour_mask
 from nital.segmentation import Segmentation
 from nital.simulate import SimulatedMicrograph, simulate
@@ -55,10 +60,14 @@ def main() -> None:
         judged = [judge(m, f) for m, f in zip(made, found, strict=True)]
         confidence, right, certain = (np.concatenate(part) for part in zip(*judged, strict=True))
         result[short(method)] = figures(confidence, right, certain)
+        if is_detector(method):
+            asked = [ask(load_detectors(method).low, m) for m in made]
+            sure, truth = (np.concatenate(part) for part in zip(*asked, strict=True))
+            result[f"{short(method)}_true_boxes"] = figures(sure, truth, truth)
         path = arguments.out / f"{short(method)}-doubt.svg"
         path.write_text(svg(confidence, certain), encoding="utf-8")
         if arguments.picture:
-            draw(made, found, arguments.out / f"{short(method)}-doubt.png")
+            draw(made, found, arguments.out / f"{short(method)}-doubt.jpg")
     text = json.dumps(result)
     if arguments.json is not None:
         arguments.json.write_text(text + "\n", encoding="utf-8")
@@ -83,6 +92,19 @@ def judge(made: SimulatedMicrograph, found: Segmentation) -> tuple[Floats, Float
         found_as = int(table.predicted_labels[table.columns[pair]])
         certain[found_as] = number not in made.scene.uncertain
     return confidence[1:], right[1:], certain[1:]
+
+
+def ask(model: DetectorModel, made: SimulatedMicrograph) -> tuple[Floats, Floats]:
+    """Of every true particle: what the uncertainty head says in its box, and whether certain."""
+    grey = standardise(made.image)
+    *maps, _, _ = model.regions.run(None, {"image": grey[None, None]})
+    slices = ndimage.find_objects(made.scene.objects)
+    found = [(n, s) for n, s in enumerate(slices, start=1) if s is not None]
+    corners = [[r.start, c.start, r.stop, c.stop] for _, (r, c) in found]
+    boxes = np.array(corners, dtype=np.float32).reshape(-1, 4)
+    _, _, logits = model._heads(model.boxes, maps, boxes, ((), (4,), ()))
+    certain = np.array([float(n not in made.scene.uncertain) for n, _ in found])
+    return 1 / (1 + np.exp(-logits.astype(float))), certain
 
 
 def figures(confidence: Floats, right: Floats, certain: Floats) -> dict[str, float]:
@@ -151,7 +173,7 @@ def draw(made: list[SimulatedMicrograph], found: list[Segmentation], path: Path)
         columns.append(np.concatenate([above, np.full((6, SIDE, 3), 255, np.uint8), below]))
     gap = np.full((columns[0].shape[0], 6, 3), 255, np.uint8)
     sheet = np.concatenate([part for column in columns for part in (column, gap)][:-1], axis=1)
-    Image.fromarray(sheet).save(path, optimize=True)
+    Image.fromarray(sheet).save(path, quality=85)
 
 
 def outlined(

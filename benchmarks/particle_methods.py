@@ -88,7 +88,7 @@ def main() -> None:
     result["methods"] = {short(name): summary(found[name]) for name in names}
     result["pairs"] = [pair(found, two, arguments.out) for two in combinations(names, 2)]
     if arguments.picture:
-        draw(names, arguments.out / "methods.png")
+        draw(names, arguments.out / "methods.jpg")
     text = json.dumps(result)
     if arguments.json is not None:
         arguments.json.write_text(text + "\n", encoding="utf-8")
@@ -161,7 +161,7 @@ def draw(names: list[str], path: Path) -> None:
             tile[contour_mask(labels.astype(np.int32))] = colour
             top, left = down * (SIDE + GAP), across * (SIDE + GAP)
             sheet[top : top + SIDE, left : left + SIDE] = tile
-    Image.fromarray(sheet).save(path, optimize=True)
+    Image.fromarray(sheet).save(path, quality=85)
 
 
 if __name__ == "__main__":
