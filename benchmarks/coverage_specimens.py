@@ -147,8 +147,9 @@ def doubtful_cells(objects: int) -> Structure:
         confidence = rng.uniform(0.75, 0.98, count + 1)
         real = chance_of(confidence, "grains")
         invented = np.flatnonzero(rng.random(count + 1) < (1.0 - real) / real)
+        whole = int(labels.max())
         labels = split_cells(rng, labels, invented)
-        confidence = np.resize(confidence, int(labels.max()) + 1)
+        confidence = calibrated(rng, confidence[: whole + 1], int(labels.max()) - whole)
         found = measured_as(rng, labels, "grains", confidence, sure=np.ones(labels.shape))
         return Drawn(found, clean_of(true, "grains").found)
 
@@ -161,6 +162,14 @@ def clean_of(labels: Labels, target: Any, phases: NDArray[np.uint8] | None = Non
     return Drawn(
         measure_labels(labels, target=target, pixel_size=SCALE, phases=phases, pixel_size_error=0.0)
     )
+
+
+def calibrated(
+    rng: np.random.Generator, confidence: NDArray[np.float64], invented: int
+) -> NDArray[np.float64]:
+    """Confidence of real objects and, behind them, of invented ones: low ones are more likely."""
+    odds = 1.0 - chance_of(confidence, "grains")
+    return np.append(confidence, rng.choice(confidence, invented, p=odds / odds.sum()))
 
 
 def chance_of(confidence: NDArray[np.float64], target: str) -> NDArray[np.float64]:

@@ -18,7 +18,7 @@ _LONGEST_SIDE = 512
 _NEGLIGIBLE = 0.02
 _BLOCK = 2.0  # side of a block of the bootstrap, in correlation lengths
 _FEWEST_BLOCKS = 4.0
-_BOOTSTRAPS, _SEED = 999, 20261121
+_BOOTSTRAPS, _MOST_DRAWN, _SEED = 999, 400, 20261121
 # Blocks that overlap tell more of the scatter than as many side by side as cover the field.
 _WORTH_OF_OVERLAP = 1.5
 _LEAST_SHARE = 0.3
@@ -101,7 +101,8 @@ def correlate(mask: NDArray[np.bool_]) -> Correlation:
 def bootstrap_interval(found: Correlation) -> tuple[Interval, int] | None:
     """95 % interval of the share of a field that is set, by a bootstrap of blocks.
 
-    As many blocks of twice the correlation length as make up the field are drawn at random from
+    As many blocks of twice the correlation length as make up the field (of more than 400, so many,
+    and the scatter scaled) are drawn at random from
     all places, overlapping ones included, 999 times (H. Künsch, Ann. Stat. 17 (1989) 1217); their
     means scatter as fields would, once two things are made up for, both known: a block sees only
     part of the integral range, and few blocks scatter less about their own mean than about the
@@ -119,7 +120,7 @@ def bootstrap_interval(found: Correlation) -> tuple[Interval, int] | None:
         return None
     means = _block_means(found.field, side)
     rng = np.random.default_rng(_SEED)
-    number = max(round(blocks), 2)
+    number = min(max(round(blocks), 2), _MOST_DRAWN)
     drawn = means[rng.integers(0, len(means), (_BOOTSTRAPS, number))].mean(axis=1) - means.mean()
     left = (1.0 - 1.0 / blocks) * min(max(_share_seen(found, side), _LEAST_SHARE), 1.0)
     wider = math.sqrt(number / blocks / left)

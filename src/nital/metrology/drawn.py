@@ -57,9 +57,10 @@ _WEIGHTED = {"": 0, "_area": 2, "_volume": 3}
 # length by a third of what it changes the number; by half, where all cells are divided alike.
 # In between, with logarithms, on simulated micrographs.
 _LENGTH_PER_NUMBER = 0.4
-_MOST_DRAWS, _FEWEST_DRAWS, _DRAWN_NUMBERS = 400, 60, 600_000
+_MOST_DRAWS, _FEWEST_DRAWS, _DRAWN_NUMBERS = 400, 40, 400_000
 _LEAST_AREA = 0.05
 _MOST_MISSED = 1e6
+_DIMENSION_OF_SIZES = {"object_area_mean": 2, "ecd_geometric_sd": 0}
 _SEED = 20261121
 
 
@@ -133,6 +134,12 @@ class DrawnObjects:
         return np.exp(math.log(missed.size) + missed.size_spread * _deviates(self.draws, rng))[
             :, None
         ]
+
+    @cached_property
+    def divided(self) -> Array:
+        """(draws,) share of the change of sizes that is one of single grains, and not of all."""
+        rng = np.random.default_rng(_SEED + 4)
+        return rng.permutation((np.arange(self.draws) + 0.5) / self.draws)
 
     @cached_property
     def shift(self) -> Array:
@@ -339,18 +346,29 @@ class DrawnField:
                 there = np.concatenate([there, missed], axis=1)
             weight = np.where(there.sum(axis=1, keepdims=True) > 0, weight * there, weight)
         after = _size_statistics(area, weight)
-        return {name: np.log(values / before[name]) for name, values in after.items()}
+        changes = {name: np.log(values / before[name]) for name, values in after.items()}
+        if objects and self._target == "grains":
+            # Whether only some grains were divided or all look finer, the number does not tell.
+            divided, finer = self._drawn.divided, self._number(phase)
+            for name, change in changes.items():
+                dimension = _DIMENSION_OF_SIZES.get(name, 1)
+                change *= divided
+                change -= (1.0 - divided) * finer * dimension / 2.0
+        return changes
 
 
 def _divided(area: Array, there: Array, missed: Array) -> tuple[Array, Array]:
     """Area of grains, and how many parts of it there are, as they fill the field.
 
-    The area of invented grains goes to the others, and a grain that hides others is divided into
-    equal parts.
+    The area of an invented grain goes to one that is next to it in size, as the parts of a grain
+    are of one size; and a grain that hides others is divided into equal parts.
     """
-    kept = np.maximum((area * there).sum(axis=1, keepdims=True), _LEAST_AREA * area.sum())
+    order = np.argsort(area.mean(axis=0), kind="stable")
+    whole = np.array(np.broadcast_to(area, there.shape))
+    given = whole * (1.0 - there)
+    whole[:, order[1:]] += given[:, order[:-1]]
     parts = missed + 1.0
-    return area * (area.sum(axis=1, keepdims=True) / kept) / parts, there * parts
+    return whole / parts, there * parts
 
 
 def _change(drawn: Array, value: float) -> Array:

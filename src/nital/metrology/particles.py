@@ -13,7 +13,7 @@ from nital.metrology.circles import circumscribed_diameters, inscribed_diameters
 from nital.metrology.feret import feret_diameters
 from nital.metrology.field import Field
 from nital.metrology.hulls import edge_hulls
-from nital.metrology.intervals import quantile, quantile_interval
+from nital.metrology.intervals import Interval, quantile, quantile_interval
 from nital.metrology.quantity import Finding
 from nital.metrology.sizes import EDGE_RULE, Sample
 
@@ -92,11 +92,14 @@ def particle_findings(field: Field, table: pd.DataFrame, sample: Sample) -> Iter
             dimension, what = _DESCRIPTORS[name]
             order = np.lexsort((sample.weight, values))
             values, weight = values[order], sample.weight[order]
-            interval = quantile_interval(values, 0.5, weight)
+            median, interval = quantile(values, 0.5, weight), quantile_interval(values, 0.5, weight)
             basis = "95 %: binomial limits of the share below it"
+            if dimension and interval is not None:
+                interval = _rounded(median, interval)
+                basis += ", joined with half a pixel of rounding"
             yield Finding(
                 f"{name}_median",
-                quantile(values, 0.5, weight),
+                median,
                 dimension,
                 interval,
                 number,
@@ -118,6 +121,12 @@ def particle_findings(field: Field, table: pd.DataFrame, sample: Sample) -> Iter
             "smaller, and are kept; a limit has no interval",
             "ISO 13322-1",
         )
+
+
+def _rounded(value: float, interval: Interval) -> Interval:
+    """Join half a pixel, by which lengths between pixels may be off together."""
+    below, above = value - interval[0], interval[1] - value
+    return max(value - math.hypot(below, 0.5), 0.0), value + math.hypot(above, 0.5)
 
 
 def particle_warnings(table: pd.DataFrame) -> Iterator[str]:
