@@ -94,3 +94,18 @@ def test_a_look_does_not_change_the_truth() -> None:
     before = scene.objects.copy()
     image_scene(np.random.default_rng(0), scene)
     np.testing.assert_array_equal(before, scene.objects)
+
+
+@pytest.mark.parametrize("look", ["emission", "transmission", "section", "ooid", "etched", ""])
+def test_a_part_without_a_particle_is_an_image_too(look):
+    shape = (96, 96)
+    empty = Scene(
+        "particles",
+        np.zeros(shape, np.int32),
+        np.ones(shape, np.uint8),
+        np.zeros(shape, np.float32),
+        np.zeros(shape, np.float32),
+        look=look,
+    )
+    for seed in range(4):
+        assert image_scene(np.random.default_rng(seed), empty).std() > 0

@@ -42,7 +42,7 @@ def _emission(rng: np.random.Generator, scene: Scene) -> Grey:
     down, right = np.gradient(height)
     steep = np.hypot(down, right)
     inside = scene.objects > 0
-    usual = max(float(np.percentile(steep[inside], 90)), 1e-4)
+    usual = max(float(np.percentile(steep[inside], 90)), 1e-4) if inside.any() else 1.0
     angle = rng.uniform(0, 2 * np.pi)
     lateral = np.clip((np.cos(angle) * down + np.sin(angle) * right) / usual, -1.5, 1.5)
     crevice = ndimage.gaussian_filter(height, max(1.0, float(rng.uniform(0.15, 0.5)) * diameter))
@@ -74,7 +74,7 @@ def _charged(rng: np.random.Generator, image: Grey, diameter: float) -> Grey:
 def _transmission(rng: np.random.Generator, scene: Scene) -> Grey:
     """Bright field: dark by thickness and orientation, Fresnel fringes, grain of the film."""
     inside = scene.objects > 0
-    usual = max(float(np.median(scene.height[inside])), 0.02)
+    usual = max(float(np.median(scene.height[inside])), 0.02) if inside.any() else 1.0
     absorbed = float(np.exp(rng.uniform(np.log(0.25), np.log(2.5)))) / usual
     orientation = np.exp(rng.uniform(0, 0.45) * rng.standard_normal(int(scene.objects.max()) + 1))
     orientation[0] = 1
