@@ -24,10 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 import nital
+from nital.automatic.layer_masks import GridOptions, grid_masks
 from nital.boost.booster import Boosted, boost_masks
 from nital.boost.materials import MaterialOptions
 from nital.evaluation import samiam
-from nital.evaluation.boosting import GridOptions, grid_masks, raw_masks
+from nital.evaluation.boosting import raw_masks
 from nital.evaluation.scores import score_phases
 from nital.models import load_model
 from nital.models.tiles import standardise

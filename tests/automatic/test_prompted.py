@@ -10,6 +10,7 @@ import nital
 from nital.automatic.prompted import _flatten
 from nital.masks.packed import PackedMasks
 from nital.micrograph import Micrograph
+from nital.simulate.stem_image import simulate_stem
 
 RNG = np.random.default_rng(3)
 TRUTH = discs((160, 200), 40, 13) > 0
@@ -63,3 +64,12 @@ class TestFlatten:
         labels, phases, _ = _flatten(MASKS, IMAGE, "layers", 1)
         np.testing.assert_array_equal(labels > 0, TRUTH)
         np.testing.assert_array_equal(phases, TRUTH)
+
+
+def test_a_grid_of_prompts_to_the_compact_model_gives_layers_and_decisions():
+    shown = simulate_stem(1, (192, 192), difficulty=1, materials=("Si", "LaFeO3"), vacuum=False)
+    found = nital.segment(Micrograph(shown.image), "layers", model="compact:grid", phases=2)
+    assert 1 <= found.phases.max() <= 2
+    booster = found.parameters["found"]["booster"]
+    assert booster["number"] == found.phases.max()
+    assert any("mask" in entry or "masks" in entry for entry in found.boost_log)

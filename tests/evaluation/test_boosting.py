@@ -5,15 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nital.automatic.layer_masks import GridOptions, grid_masks
 from nital.boost.booster import boost_masks
 from nital.boost.materials import MaterialOptions
-from nital.evaluation.boosting import (
-    GridOptions,
-    grid_masks,
-    raw_masks,
-    score_boosted,
-    score_raw,
-)
+from nital.evaluation.boosting import raw_masks, score_boosted, score_raw
 from nital.models import load_model
 from nital.models.tiles import standardise
 from nital.simulate.stem_image import simulate_stem

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from nital.automatic.layer_masks import GridOptions, packed_layer_masks
 from nital.automatic.screened import entry_of
 from nital.automatic.target import choose_target
 from nital.boost.booster import Boosted, boost_masks
 from nital.boost.materials import MaterialOptions
 from nital.errors import UsageError
-from nital.generator import GeneratorOptions, generate
+from nital.generator import Generated, GeneratorOptions, generate
 from nital.generator.limits import parse_limits
 from nital.generator.screening import describe, screen, screen_automatically
 from nital.masks.convert import instances_of
@@ -23,6 +24,7 @@ from nital.masks.stack import stack_labels
 from nital.micrograph import Micrograph
 from nital.models import load_model
 from nital.models.compact import CompactModel
+from nital.models.protocol import PromptableModel
 from nital.models.registry import GRID
 from nital.models.tiles import standardise
 from nital.prompts.structure import StructureOptions, structure_rounds
@@ -68,20 +70,16 @@ def run_prompted(
     }
     log: list[dict[str, Any]] = []
     masks = PackedMasks.empty(shape)
+    phase_maps: NDArray[np.float32] | None = None
     if image.any():
-        found = generate(
-            model,
-            image,
-            settings,
-            source=None
-            if grid
-            else lambda part: structure_rounds(part, _regions_of(target)).rounds,
-            target=target,
-            progress=lambda share: progress("segment", share),
-        )
-        masks = found.masks
-        facts |= found.facts
-        if options.boost:
+        if grid and target == "layers" and isinstance(model, CompactModel):
+            masks, phase_maps = packed_layer_masks(model, image)
+            facts |= {"generator": asdict(GridOptions()), "candidates": len(masks)}
+        else:
+            found = _generated(model, image, settings, grid, target, progress)
+            masks = found.masks
+            facts |= found.facts
+        if options.boost and phase_maps is None:
             features = describe(masks, image)
             keep, log = screen_automatically(masks, features, target, float(image.std()))
             masks = masks.take(keep)
@@ -89,7 +87,7 @@ def run_prompted(
             masks, entry = _within_limits(masks, micrograph, options)
             log.append(entry)
     if options.boost and target == "layers" and len(masks) > 0:
-        parts, boosted = _boosted_layers(masks, image, options.phases)
+        parts, boosted = _boosted_layers(masks, image, options.phases, phase_maps)
         log += boosted.log
         facts["booster"] = boosted.facts
     else:
@@ -123,6 +121,25 @@ def _within_limits(
     return masks.take(keep), entry_of(keep)
 
 
+def _generated(
+    model: PromptableModel,
+    image: NDArray[np.float32],
+    settings: GeneratorOptions,
+    grid: bool,
+    target: str,
+    progress: Progress,
+) -> Generated:
+    """Candidates by SAM's grid, or by the image's structure in rounds."""
+    return generate(
+        model,
+        image,
+        settings,
+        source=None if grid else lambda part: structure_rounds(part, _regions_of(target)).rounds,
+        target=target,
+        progress=lambda share: progress("segment", share),
+    )
+
+
 def _regions_of(target: str) -> StructureOptions:
     """How structure is looked for: grains by their edges, the rest as the image suggests."""
     return StructureOptions("grains" if target == "grains" else "auto")
@@ -150,11 +167,14 @@ def _flatten(
 
 
 def _boosted_layers(
-    masks: PackedMasks, image: NDArray[np.float32], number: int | None
+    masks: PackedMasks,
+    image: NDArray[np.float32],
+    number: int | None,
+    phase_maps: NDArray[np.float32] | None,
 ) -> tuple[Parts, Boosted]:
     """Layers by semantic boosting: superfluous masks removed, those of one material joined."""
     material = MaterialOptions(number=number)
-    boosted = boost_masks(image, instances_of(masks), options=material)
+    boosted = boost_masks(image, instances_of(masks), options=material, phase_maps=phase_maps)
     labels = _regions(boosted.phases)
     return (labels, boosted.phases, boosted.confidence), boosted
 

@@ -15,7 +15,7 @@ from nital.report.plot import number_layout
 __all__ = ["COLUMNS", "SHOWN", "counted", "decision_rows", "number_figure", "write_decisions"]
 
 SHOWN = 200  # decisions that the report lists one by one; decisions.csv has all
-COLUMNS = ("action", "reason", "mask", "other", "share", "area_px", "masks", "material", "count")
+COLUMNS = ("action", "reason", "mask", "other", "share", "area_px", "masks", "material")
 _CAPTION = (
     "Numbers of materials tried. Separation: distance of the two materials most alike over the one "
     "at which regions are as likely of one material as of two; below the dashed line they "
@@ -30,7 +30,7 @@ def counted(log: Log) -> list[tuple[str, str, int]]:
     totals: Counter[tuple[str, str]] = Counter()
     for entry in log:
         totals[str(entry.get("action", "")), str(entry.get("reason", ""))] += entry.get("count", 1)
-    return [(*key, number) for key, number in sorted(totals.items())]
+    return [(*key, number) for key, number in sorted(totals.items()) if number]
 
 
 def decision_rows(log: Log) -> list[tuple[str, ...]]:
