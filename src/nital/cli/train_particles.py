@@ -48,43 +48,68 @@ class Backbone(StrEnum):
     resnet50 = "resnet50"
 
 
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        file_okay=False,
+        metavar="FOLDER",
+        help="Folder of licensed real sets (emps_train, rock_grains); simulated micrographs "
+        "alone when left out.",
+        show_default=False,
+    ),
+]
+NetworkKind = Annotated[
+    Network,
+    typer.Option(
+        help="Mask R-CNN with an uncertainty head, or a U-Net of interior and border, split "
+        "by a watershed, to compare it with."
+    ),
+]
+Initial = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        metavar="FILE",
+        help="Weights of the backbone to start from: weights.safetensors of nital train "
+        "compact, or those of a ResNet-50 (.pth or .safetensors).",
+        show_default=False,
+    ),
+]
+HeldShare = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        metavar="SHARE",
+        help="Share of the training in which the backbone is held and the heads learn alone, "
+        "which is several times faster; 0.75 when left out with --initial for the compact "
+        "encoder, else 0.",
+        show_default=False,
+    ),
+]
+Scale = Annotated[
+    LengthScale,
+    typer.Option(
+        help="Of the detector: all magnifications, or small particles (below 10,000x) or large "
+        "ones alone. A folder with both models as low/ and high/ is a pair for --model."
+    ),
+]
+BackboneKind = Annotated[
+    Backbone,
+    typer.Option(
+        help="Of the detector: Nital's compact encoder, or ResNet-50 with a feature pyramid."
+    ),
+]
+
+
 def train_particles(
     out: Out,
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            metavar="FOLDER",
-            help="Folder of licensed real sets (emps_train, rock_grains); simulated micrographs "
-            "alone when left out.",
-            show_default=False,
-        ),
-    ] = None,
-    network: Annotated[
-        Network,
-        typer.Option(
-            help="Mask R-CNN with an uncertainty head, or a U-Net of interior and border, split "
-            "by a watershed, to compare it with."
-        ),
-    ] = Network.detector,
-    backbone: Annotated[
-        Backbone,
-        typer.Option(
-            help="Of the detector: Nital's compact encoder, or ResNet-50 with a feature pyramid."
-        ),
-    ] = Backbone.compact,
-    initial: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            metavar="FILE",
-            help="Weights of the backbone to start from: weights.safetensors of nital train "
-            "compact, or those of a ResNet-50 (.pth or .safetensors).",
-            show_default=False,
-        ),
-    ] = None,
+    data: Data = None,
+    network: NetworkKind = Network.detector,
+    backbone: BackboneKind = Backbone.compact,
+    initial: Initial = None,
     steps: Annotated[int, typer.Option(min=1, metavar="N", help="Optimiser steps.")] = 4000,
     batch: Annotated[int, typer.Option(min=1, metavar="N", help="Crops a step.")] = 4,
     size: Annotated[
@@ -94,25 +119,8 @@ def train_particles(
         float,
         typer.Option(min=0, metavar="M", help="Stop after M minutes of processor time; 0: never."),
     ] = 0.0,
-    held: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            metavar="SHARE",
-            help="Share of the training in which the backbone is held and the heads learn alone, "
-            "which is several times faster; 0.75 when left out with --initial for the compact "
-            "encoder, else 0.",
-            show_default=False,
-        ),
-    ] = None,
-    length_scale: Annotated[
-        LengthScale,
-        typer.Option(
-            help="Of the detector: all magnifications, or small particles (below 10,000x) or large "
-            "ones alone. A folder with both models as low/ and high/ is a pair for --model."
-        ),
-    ] = LengthScale.both,
+    held: HeldShare = None,
+    length_scale: Scale = LengthScale.both,
     width: Annotated[
         int, typer.Option(min=4, metavar="N", help="Channels of the U-Net at full resolution.")
     ] = 16,
