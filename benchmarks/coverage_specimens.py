@@ -420,4 +420,10 @@ def layer_structure(name: str, doubtful: bool) -> Structure:
             return Drawn(measured_as(rng, labels, "layers", confidence))
         return clean_of(labels, "layers")
 
-    return Structure(name, "layers", 1, draw, {"layer_thickness_mean": thickness * SCALE.value})
+    return Structure(
+        name,
+        "layers",
+        1,
+        draw,
+        {"layer_thickness_mean": thickness * SCALE.value, "layer_tilt": 0.0},
+    )
