@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["FRACTIONS", "MATRIX", "DrawnField", "DrawnObjects", "is_number"]
 
 Array = NDArray[np.float64]
-
 MATRIX = 1
 FRACTIONS = ("coverage", "phase_fraction", "phase_fraction_points")
 _NUMBERS = ("astm_g_", "iso643")
