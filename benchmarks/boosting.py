@@ -81,7 +81,9 @@ def measure(count: int, ablations: bool, picture: Path | None, seed: int) -> dic
         draw(picture, panels)
     table = {
         f"class {difficulty}, {variant}": {
-            name: round(float(np.mean([row[name] for row in rows])), 4) for name in rows[0]
+            name: round(float(np.mean([row[name] for row in rows])), 4)
+            for name in rows[0]
+            if all(name in row for row in rows)  # images differ in their classes
         }
         for (difficulty, variant), rows in scores.items()
     }

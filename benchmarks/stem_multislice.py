@@ -42,7 +42,6 @@ SLABS = (
     (Layer("Ge", 3),),
     (Layer("Si", 3), Layer("Ge", 3)),
     (Layer("SrTiO3", 4), Layer("LaMnO3", 2)),
-    (Layer("LaFeO3", 2), Layer("La0.8Sr0.2FeO3", 2)),
 )
 EXPONENTS = np.arange(1.0, 2.21, 0.1)
 PROBES = np.arange(0.3, 0.91, 0.05)
