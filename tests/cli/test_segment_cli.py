@@ -45,7 +45,7 @@ def results(out):
 def assert_whole(out):
     """Every result folder is complete, and nothing temporary is left."""
     for folder in results(out).values():
-        figure = {"sizes.csv", "sizes.svg"}
+        figure = {"sizes.csv", "sizes.svg", "number.csv", "number.svg", "decisions.csv"}
         assert {path.name for path in folder.iterdir()} - figure == set(RESULT_FILES), folder
         json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     assert not list(out.rglob("*.part*"))
