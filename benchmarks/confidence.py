@@ -130,7 +130,7 @@ class Examined:
 
 def examined(target: str, half: int, seed: int, size: int) -> Examined:
     """Simulate, segment and compare one micrograph."""
-    made = simulate([half, seed], target, (size, size))  # type: ignore[arg-type]
+    made = simulate(np.random.default_rng([half, seed]), target, (size, size))
     found = nital.segment(Micrograph(made.image), target)
     return compare(target, made, found)
 

@@ -53,9 +53,10 @@ def main() -> None:
     side, count, images = (1024, 625, 10) if arguments.quick else (4096, 10_000, 200)
     measure(wrapped(tiles(64, 9), "grains"))  # so that no import is timed
     result: dict[str, Any] = {"benchmark": "metrology", "side": side, "objects": count}
-    for target in ("particles", "grains"):
+    targets: tuple[Target, ...] = ("particles", "grains")
+    for target in targets:
         labels = discs(side, count) if target == "particles" else tiles(side, count)
-        segmentation = wrapped(labels, target)  # type: ignore[arg-type]
+        segmentation = wrapped(labels, target)
         seconds, processor = timed(lambda s=segmentation: measure(s))
         result |= {f"{target}_seconds": seconds, f"{target}_processor_seconds": processor}
         print(f"{target}: {seconds:.2f} s, processor {processor:.2f} s", file=sys.stderr)

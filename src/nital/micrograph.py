@@ -101,6 +101,11 @@ class Micrograph:
         """(content_rows, W) view of the pixels without the data bar."""
         return self.pixels[: self.content_rows]
 
+    def over_whole(self, part: NDArray[Any]) -> NDArray[Any]:
+        """A (content_rows, W) array as one of the whole image, zeros where the data bar lies."""
+        below = self.shape[0] - self.content_rows
+        return np.pad(part, ((0, below), (0, 0))) if below else part
+
     def with_pixel_size(self, pixel_size: PixelSize | None) -> Micrograph:
         """Return the same micrograph with another calibration."""
         return replace(self, pixel_size=pixel_size)

@@ -155,4 +155,4 @@ class TestBadInput:
     )
     def test_settings(self, setting: dict[str, int], words: str) -> None:
         with pytest.raises(UsageError, match=words):
-            GeneratorOptions(**setting)  # type: ignore[arg-type]
+            GeneratorOptions(**setting)

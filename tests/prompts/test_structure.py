@@ -44,7 +44,7 @@ def test_each_disc_and_the_matrix_get_a_point() -> None:
 @pytest.mark.parametrize("kind", ["auto", "grains"])
 def test_nearly_each_grain_gets_a_point(kind: str) -> None:
     image, labels = polycrystal()
-    found = structure_rounds(image, StructureOptions(kind))  # type: ignore[arg-type]
+    found = structure_rounds(image, StructureOptions(kind))
     rows, cols = np.rint(found.centres).astype(int).T
     grains = len(np.unique(labels))
     assert len(np.unique(labels[rows, cols])) >= 0.9 * grains
@@ -115,7 +115,7 @@ def test_all_points_lie_in_the_image(rows: int, cols: int, seed: int, flat: bool
 
 def test_bad_options() -> None:
     with pytest.raises(UsageError, match="not 'blobs'"):
-        StructureOptions("blobs")  # type: ignore[arg-type]
+        StructureOptions("blobs")
     with pytest.raises(UsageError, match="at least 1 point"):
         StructureOptions(most_points=0)
     with pytest.raises(UsageError, match="an \\(H, W\\) image"):

@@ -9,19 +9,21 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from nital.errors import ModelError  # noqa: E402
-from nital.semantic.encoder import load_encoder  # noqa: E402
-from nital.semantic.export import export_semantic  # noqa: E402
-from nital.semantic.loop import (  # noqa: E402
+import torch
+
+from nital.errors import ModelError
+from nital.semantic.encoder import load_encoder
+from nital.semantic.export import export_semantic
+from nital.semantic.loop import (
     Epoch,
     SemanticOptions,
     time_number_formats,
     train_semantic,
 )
-from nital.semantic.networks import SegNet, make_semantic_network  # noqa: E402
-from nital.semantic.samples import SemanticSet, load_semantic_set  # noqa: E402
+from nital.semantic.networks import SegNet, make_semantic_network
+from nital.semantic.samples import SemanticSet, load_semantic_set
 
 SMALL = SemanticOptions(width=4, crop=32, crops_per_image=8, batch=4, epochs=8, learning_rate=5e-3)
 

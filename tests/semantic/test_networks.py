@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from torch.nn import functional  # noqa: E402
+import torch
+from torch.nn import functional
 
-from nital.errors import UsageError  # noqa: E402
-from nital.semantic.networks import (  # noqa: E402
+from nital.errors import UsageError
+from nital.semantic.networks import (
     ARCHITECTURES,
     SegNet,
     UNet,

@@ -19,6 +19,7 @@ from nital.generator import Generated, GeneratorOptions, generate
 from nital.generator.limits import parse_limits
 from nital.generator.screening import describe, screen, screen_automatically
 from nital.masks.convert import instances_of
+from nital.masks.labels import consecutive
 from nital.masks.packed import PackedMasks
 from nital.masks.stack import stack_labels
 from nital.micrograph import Micrograph
@@ -95,7 +96,7 @@ def run_prompted(
     warnings = list(micrograph.warnings)
     if len(masks) == 0:
         warnings.append(f"{model.name} found nothing")
-    labels, phases, confidence = (_below(part, micrograph) for part in parts)
+    labels, phases, confidence = (micrograph.over_whole(part) for part in parts)
     progress("segment", 1.0)
     return Segmentation(
         micrograph,
@@ -156,7 +157,7 @@ def _flatten(
         labels = _fill(stacked)
         return labels, np.ones(labels.shape, np.uint8), np.where(stacked > 0, confidence, 0)
     if target == "particles":
-        labels = _consecutive(stacked)
+        labels = consecutive(stacked)
         return labels, np.where(labels > 0, 2, 1).astype(np.uint8), confidence
     if target == "layers":
         phases = _materials(stacked, image, number)
@@ -186,16 +187,7 @@ def _fill(stacked: NDArray[np.int32]) -> NDArray[np.int32]:
     nearest = ndimage.distance_transform_edt(
         stacked == 0, return_distances=False, return_indices=True
     )
-    return _consecutive(stacked[tuple(nearest)])
-
-
-def _consecutive(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Renumber labels 1...n without gaps, keeping 0."""
-    present = np.bincount(labels.ravel()) > 0
-    present[0] = False
-    number = np.cumsum(present, dtype=np.int32)
-    number[~present] = 0
-    return np.asarray(number[labels], dtype=np.int32)
+    return consecutive(stacked[tuple(nearest)])
 
 
 def _with_rest(stacked: NDArray[np.int32], image: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -257,9 +249,3 @@ def _regions(phases: NDArray[np.integer]) -> NDArray[np.int32]:
     from skimage.measure import label
 
     return np.asarray(label(phases, background=0, connectivity=1), dtype=np.int32)
-
-
-def _below(part: NDArray[Any], micrograph: Micrograph) -> NDArray[Any]:
-    """Zeros where the data bar lies."""
-    rows = micrograph.shape[0] - micrograph.content_rows
-    return np.pad(part, ((0, rows), (0, 0))) if rows else part

@@ -13,6 +13,7 @@ from nital.automatic.objects import Objects, find_objects
 from nital.automatic.particle_choice import watershed_instead
 from nital.automatic.scale import natural_scale
 from nital.automatic.target import choose_target
+from nital.masks.labels import consecutive
 from nital.micrograph import Micrograph
 from nital.models import load_model
 from nital.models.compact import CompactModel
@@ -75,7 +76,7 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
                 named = name_layers(image, parts, options.materials, options.crop_classifier)
                 parts, extra, log = named[0], extra | named[1], named[2]
         facts |= extra
-    labels, phases, confidence = (_with_data_bar(part, micrograph) for part in parts)
+    labels, phases, confidence = (micrograph.over_whole(part) for part in parts)
     if target == "particles" and not labels.any():
         warnings.append("no particle was found")
     progress("segment", 1.0)
@@ -107,7 +108,7 @@ def _chosen(
     parts = _object_parts(objects.labels, objects.confidence, target)
     clear = watershed_instead(micrograph, parts[0]) if target == "particles" else None
     if clear is None:
-        return parts, _with_data_bar(objects.probability, micrograph), {}, []
+        return parts, micrograph.over_whole(objects.probability), {}, []
     rows = np.s_[: micrograph.content_rows]
     found = (clear.labels[rows], clear.phases[rows], clear.confidence[rows])
     warning = (
@@ -127,7 +128,7 @@ def _constant(shape: tuple[int, ...], target: str) -> Parts:
 
 def _object_parts(labels: NDArray[np.int32], confidence: NDArray[np.uint8], target: str) -> Parts:
     """Labels 1...n, phases and confidence of grains or particles."""
-    labels = _consecutive(labels)
+    labels = consecutive(labels)
     if target == "grains":
         return labels, np.ones(labels.shape, dtype=np.uint8), confidence
     phases = np.where(labels > 0, 2, 1).astype(np.uint8)
@@ -167,21 +168,3 @@ def _material_parts(materials: Materials, target: str, boost: bool) -> Parts:
         objects = np.where(vacuum[phases], 0, numbered)
     labels = label(objects, background=0, connectivity=1)
     return labels.astype(np.int32), numbered, materials.probability
-
-
-def _consecutive(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Renumber labels 1...n without gaps, keeping 0."""
-    present = np.bincount(labels.ravel()) > 0
-    present[0] = False
-    number = np.cumsum(present, dtype=np.int32)
-    number[~present] = 0
-    return np.asarray(number[labels], dtype=np.int32)
-
-
-def _with_data_bar(part: NDArray[Any], micrograph: Micrograph) -> NDArray[Any]:
-    """Zeros where the data bar lies."""
-    if micrograph.data_bar_row is None:
-        return part
-    whole = np.zeros(micrograph.shape, dtype=part.dtype)
-    whole[: micrograph.content_rows] = part
-    return whole

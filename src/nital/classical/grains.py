@@ -10,8 +10,9 @@ from scipy import ndimage
 from skimage import morphology, segmentation
 
 from nital.classical import grey
+from nital.masks.labels import grains_between
 
-__all__ = ["GRAIN_METHODS", "dense_grains"]
+__all__ = ["GRAIN_METHODS"]
 
 SMALLEST_GRAIN = 50
 """Regions and pieces of line of fewer pixels are taken for dirt."""
@@ -21,7 +22,9 @@ def otsu_grains(pixels: NDArray[np.generic]) -> NDArray[np.int32]:
     """Regions between the lines that Otsu's threshold finds."""
     image = grey.smoothed(pixels)
     limits = grey.multi_otsu(image, 2)
-    return dense_grains(_lines(image > limits[0] if limits.size else image > np.inf))
+    return grains_between(
+        _lines(image > limits[0] if limits.size else image > np.inf), SMALLEST_GRAIN
+    )
 
 
 def adaptive_grains(pixels: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -33,12 +36,12 @@ def adaptive_grains(pixels: NDArray[np.generic]) -> NDArray[np.int32]:
     difference = grey.levelled(grey.smoothed(pixels))
     spread = float(difference.std())
     towards = 1 if float((difference**3).mean()) > 0 else -1
-    return dense_grains(_cleaned(towards * difference > max(spread / 2, 1e-6)))
+    return grains_between(_cleaned(towards * difference > max(spread / 2, 1e-6)), SMALLEST_GRAIN)
 
 
 def canny_grains(pixels: NDArray[np.generic]) -> NDArray[np.int32]:
     """Regions between closed Canny edges."""
-    return dense_grains(_cleaned(grey.edge_lines(pixels)))
+    return grains_between(_cleaned(grey.edge_lines(pixels)), SMALLEST_GRAIN)
 
 
 def watershed_grains(pixels: NDArray[np.generic]) -> NDArray[np.int32]:
@@ -85,21 +88,6 @@ def _lines(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _cleaned(lines: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return grey.drop_small(lines, SMALLEST_GRAIN)
-
-
-def dense_grains(lines: NDArray[np.bool_]) -> NDArray[np.int32]:
-    """4-connected regions off the lines, grown over lines and dirt until they meet."""
-    regions, count = ndimage.label(~lines)
-    areas = np.bincount(regions.ravel(), minlength=count + 1)
-    kept = areas >= min(SMALLEST_GRAIN, int(areas[1:].max(initial=0)))
-    kept[0] = False
-    if not kept.any():
-        return np.ones(lines.shape, dtype=np.int32)
-    seeds = np.where(kept, np.cumsum(kept), 0)[regions]
-    nearest = ndimage.distance_transform_edt(
-        seeds == 0, return_distances=False, return_indices=True
-    )
-    return np.asarray(seeds[tuple(nearest)], dtype=np.int32)
 
 
 GRAIN_METHODS: dict[str, Callable[[NDArray[np.generic]], NDArray[np.int32]]] = {

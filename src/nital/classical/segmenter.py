@@ -168,15 +168,14 @@ def _result(
     pixels = np.bincount(labels[known], minlength=int(labels.max(initial=0)) + 1)
     sums = np.bincount(labels[known], weights=evidence[known], minlength=pixels.size)
     mean = np.rint(255 * sums / np.maximum(pixels, 1)).astype(np.uint8)
-    below = ((0, micrograph.shape[0] - micrograph.content_rows), (0, 0))
     warnings = micrograph.warnings
     if int(labels.max(initial=0)) == 0:
         warnings = (*warnings, f"{method} found nothing in {micrograph.name}")
     return Segmentation(
         micrograph=micrograph,
-        labels=np.pad(labels, below).astype(np.int32),
-        phases=np.pad(numbers, below).astype(np.uint8),
-        confidence=np.pad(mean[labels], below).astype(np.uint8),
+        labels=micrograph.over_whole(labels).astype(np.int32),
+        phases=micrograph.over_whole(numbers).astype(np.uint8),
+        confidence=micrograph.over_whole(mean[labels]).astype(np.uint8),
         target=target,
         target_reason="given",
         model=ModelInfo(name=method, sha256=None),

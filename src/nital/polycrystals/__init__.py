@@ -1,8 +1,9 @@
 """Polycrystals: from masks or lines to closed grain boundaries one pixel wide, and to grains."""
 
+from nital.masks.labels import grains_between
 from nital.polycrystals.completion import CompletionOptions, complete_boundaries
 from nital.polycrystals.grains import split_by_completed_boundaries
-from nital.polycrystals.lines import boundaries_from_masks, close_gaps, grains_between, thin_lines
+from nital.polycrystals.lines import boundaries_from_masks, close_gaps, thin_lines
 from nital.polycrystals.scratches import ScratchOptions, find_scratches, merge_across_scratches
 
 __all__ = [

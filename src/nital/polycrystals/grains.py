@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import filters
 
+from nital.masks.labels import grains_between
 from nital.polycrystals.completion import CompletionOptions, complete_boundaries
-from nital.polycrystals.lines import grains_between, thin_lines
+from nital.polycrystals.lines import thin_lines
 
 __all__ = ["boundary_evidence", "split_by_completed_boundaries"]
 

@@ -12,7 +12,7 @@ from skimage import morphology
 
 from nital.errors import InputError
 
-__all__ = ["boundaries_from_masks", "close_gaps", "grains_between", "thin_lines"]
+__all__ = ["boundaries_from_masks", "close_gaps", "thin_lines"]
 
 GAP = 6
 """Widest gap in pixels that is closed without asking what the image shows there."""
@@ -84,22 +84,3 @@ def thin_lines(lines: NDArray[np.bool_]) -> NDArray[np.bool_]:
     extended = np.pad(lines, margin, mode="edge")
     thin = morphology.skeletonize(extended)
     return np.asarray(thin[margin:-margin, margin:-margin], dtype=np.bool_)
-
-
-def grains_between(lines: NDArray[np.bool_], smallest: int = 50) -> NDArray[np.int32]:
-    """Grains 1...n without gaps: the 4-connected regions off the lines, grown until they meet.
-
-    Lines that end inside a grain vanish. Regions of fewer than ``smallest`` pixels are slivers
-    between strokes and go to their neighbours; one region always remains.
-    """
-    regions, count = ndimage.label(~lines)
-    areas = np.bincount(regions.ravel(), minlength=count + 1)
-    kept = areas >= min(smallest, int(areas[1:].max(initial=0)))
-    kept[0] = False
-    if not kept.any():
-        return np.ones(lines.shape, dtype=np.int32)
-    seeds = np.where(kept, np.cumsum(kept), 0)[regions]
-    nearest = ndimage.distance_transform_edt(
-        seeds == 0, return_distances=False, return_indices=True
-    )
-    return np.asarray(seeds[tuple(nearest)], dtype=np.int32)

@@ -11,9 +11,10 @@ from scipy import ndimage
 from nital.classical.segmenter import by_falling_area
 from nital.errors import UsageError
 from nital.evaluation.datasets import TARGETS
+from nital.masks.labels import grains_between
 from nital.micrograph import Micrograph
 from nital.models.tiles import standardise
-from nital.polycrystals.lines import close_gaps, grains_between
+from nital.polycrystals.lines import close_gaps
 from nital.segmentation import ModelInfo, Progress, Segmentation, SegmentOptions, Target
 from nital.semantic.instances import objects_from_borders
 from nital.semantic.model import SemanticModel
@@ -70,12 +71,11 @@ def semantic_segment(
                 f"--phases {options.phases} has no effect: the model tells "
                 f"{len(model.classes)} classes apart"
             )
-    below = ((0, micrograph.shape[0] - micrograph.content_rows), (0, 0))
     return Segmentation(
         micrograph=micrograph,
-        labels=np.pad(labels, below).astype(np.int32),
-        phases=np.pad(phases, below).astype(np.uint8),
-        confidence=np.pad(confidence, below).astype(np.uint8),
+        labels=micrograph.over_whole(labels).astype(np.int32),
+        phases=micrograph.over_whole(phases).astype(np.uint8),
+        confidence=micrograph.over_whole(confidence).astype(np.uint8),
         target=cast(Target, target),
         target_reason=reason,
         model=ModelInfo(model.name, model.sha256),

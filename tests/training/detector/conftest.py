@@ -18,28 +18,15 @@ from nital.training.network import NetworkConfig
 
 
 @pytest.fixture(scope="session")
-def small_encoder() -> NetworkConfig:
-    return NetworkConfig(
-        widths=(8, 8, 12, 16, 16),
-        depths=(1, 1, 1, 1, 1),
-        fine=8,
-        coarse=16,
-        embedding=4,
-        mask_channels=4,
-        hidden=4,
-    )
-
-
-@pytest.fixture(scope="session")
 def small_config() -> DetectorConfig:
     torch.set_num_threads(1)
     return DetectorConfig(hidden=32, mask_depth=1, proposals=40)
 
 
 @pytest.fixture
-def detector(small_config: DetectorConfig, small_encoder: NetworkConfig) -> Detector:
+def detector(small_config: DetectorConfig, tiny: NetworkConfig) -> Detector:
     torch.manual_seed(0)
-    return Detector(small_config, small_encoder)
+    return Detector(small_config, tiny)
 
 
 @pytest.fixture(scope="session")

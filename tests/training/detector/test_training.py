@@ -33,18 +33,18 @@ OPTIONS = DetectorOptions(steps=2, batch=1, size=64, checkpoint_every=1)
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory, small_config, small_encoder):
+def trained(tmp_path_factory, small_config, tiny):
     folder = tmp_path_factory.mktemp("detector")
-    weights = train_detector(folder, OPTIONS, config=small_config, encoder=small_encoder)
-    detector = load_detector(weights, small_config, small_encoder)
+    weights = train_detector(folder, OPTIONS, config=small_config, encoder=tiny)
+    detector = load_detector(weights, small_config, tiny)
     difference = export_detector(detector, folder / "model")
     return folder, detector, difference
 
 
-def test_training_logs_every_part_and_goes_on(trained, small_config, small_encoder):
+def test_training_logs_every_part_and_goes_on(trained, small_config, tiny):
     folder, _, _ = trained
     more = DetectorOptions(steps=3, batch=1, size=64)
-    train_detector(folder, more, config=small_config, encoder=small_encoder)
+    train_detector(folder, more, config=small_config, encoder=tiny)
     with (folder / "log.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     assert [int(row["step"]) for row in rows] == [2, 3]
@@ -112,8 +112,8 @@ def test_a_damaged_export_is_refused(trained, tmp_path):
         DetectorModel.load(tmp_path / "gone")
 
 
-def test_the_compact_encoder_starts_from_a_training(tmp_path, detector, small_encoder):
-    network = CompactNetwork(small_encoder)
+def test_the_compact_encoder_starts_from_a_training(tmp_path, detector, tiny):
+    network = CompactNetwork(tiny)
     save_file(network.state_dict(), tmp_path / "weights.safetensors")
     load_initial(detector.pyramid, tmp_path / "weights.safetensors")
     loaded = detector.pyramid.encoder.state_dict()
