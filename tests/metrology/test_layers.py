@@ -113,6 +113,27 @@ def test_equal_materials_share_a_mean(wrap, by_name):
     assert by_name(measured, 3)["layer_thickness_mean"].value == pytest.approx(10 * SCALE)
 
 
+def test_a_thick_and_a_thin_layer_of_one_material_have_no_mean(wrap, by_name):
+    edges = [np.full(200, float(position)) for position in (20, 30, 40, 90, 100)]
+    labels = stack(edges, 120)
+    phases = np.array([0, 1, 2, 3, 2, 1, 4], dtype=np.uint8)[labels]
+    measured = layers(wrap, labels, phases)
+    assert "layer_thickness_mean" not in by_name(measured, 2)
+    assert by_name(measured, 2, 2)["layer_thickness_mean"].value == pytest.approx(10 * SCALE)
+    assert by_name(measured, 2, 4)["layer_thickness_mean"].value == pytest.approx(50 * SCALE)
+
+
+def test_what_the_frame_decides_has_no_interval_and_a_reason(wrap):
+    measured = layers(wrap, stack([np.full(200, 40.0), np.full(200, 75.0)], 100))
+    framed = ("coverage", "phase_fraction", "boundary_length_per_area", "surface_per_volume")
+    found = [quantity for quantity in measured.quantities if quantity.name in framed]
+    assert len(found) == 6
+    for quantity in found:
+        assert quantity.ci95 is None
+        assert "the frame, and not the specimen" in quantity.method
+    assert "the frame decides that" in measured.summary["intervals"]
+
+
 def test_layers_of_unknown_material_have_no_common_mean(wrap, by_name):
     labels = stack([np.full(200, float(position)) for position in (20, 40, 50, 72, 82)], 110)
     measured = layers(wrap, labels, np.ones(labels.shape, dtype=np.uint8))

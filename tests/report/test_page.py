@@ -182,6 +182,27 @@ def test_the_page_of_each_target_is_well_formed(wrap, voronoi, tmp_path, target)
     assert titles.get(target, "Thickness along the layers") in text
 
 
+def test_each_layer_is_a_group_of_its_own(wrap, tmp_path):
+    labels = np.repeat([1, 2, 3, 4], 20)[:, None].repeat(90, axis=1).astype(np.int32)
+    segmentation = wrap(labels, labels.astype(np.uint8), scale=0.2, target="layers")
+    write_fragment(tmp_path / "part.html", "one", segmentation.measure(), segmentation, 300)
+    text = (tmp_path / "part.html").read_text(encoding="utf-8")
+    groups = re.findall('rowgroup">([^<]+)<', text)
+    once = ["Layer 2, phase 2", "Layer 3, phase 3", "Amount", "Boundaries and phases"]
+    assert groups == once * 2, "in the table, and in how the numbers were found"
+
+
+def test_a_report_of_one_image_is_printed_from_its_first_page_on(wrap, tmp_path):
+    segmentation = wrap(np.eye(60, dtype=np.int32), scale=0.2, target="phases")
+    segmentation.save(tmp_path / "one")
+    write_fragment(tmp_path / "part.html", "one", segmentation.measure(), segmentation, 300)
+    fragment = (tmp_path / "one", tmp_path / "part.html")
+    for number, single in ((1, True), (2, False)):
+        write_report(tmp_path / "report.html", [fragment] * number, ["nital"], [])
+        text = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert ('<header class="single">' in text) is single
+
+
 def test_the_figure_and_its_numbers(wrap, voronoi, tmp_path):
     measurements = wrap(voronoi(90, (120, 120)), scale=0.5).measure()
     figure = figure_of(measurements)

@@ -18,7 +18,12 @@ from nital.metrology.scatter import ratio_interval
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["boundary_findings", "count_findings"]
+__all__ = ["FRAMED", "boundary_findings", "count_findings"]
+
+FRAMED = (
+    "the frame, and not the specimen, decides how much of a stack the field shows, so no 95 % "
+    "interval"
+)
 
 
 def count_findings(
@@ -46,7 +51,7 @@ def count_findings(
 
     scatter = f"95 %: log-normal t interval from the centroids in {field.grid_text}"
     if not sampled:
-        scatter = "the field shows all there are, so no interval"
+        scatter = FRAMED
     yield Finding(
         "object_count",
         number,
@@ -71,7 +76,11 @@ def count_findings(
 
 
 def boundary_findings(
-    field: Field, length: NDArray[np.float64], area: NDArray[np.float64], how: str
+    field: Field,
+    length: NDArray[np.float64],
+    area: NDArray[np.float64],
+    how: str,
+    framed: bool = False,
 ) -> Iterator[Finding]:
     """Boundary length per area of the field, and surface of boundaries per volume.
 
@@ -83,9 +92,12 @@ def boundary_findings(
         (blocks,) boundary length in each block, in pixels, and the area it was found in.
     how
         How the boundaries were measured.
+    framed
+        Whether the frame decides how much of them it shows, as with layers.
     """
-    rate, interval = float(length.sum() / area.sum()), ratio_interval(length, area, field.grid)
-    basis = "too few image blocks for a 95 % interval"
+    rate = float(length.sum() / area.sum())
+    interval = None if framed else ratio_interval(length, area, field.grid)
+    basis = FRAMED if framed else "too few image blocks for a 95 % interval"
     if interval is not None:
         basis = f"95 %: log-normal t interval over {field.grid_text}"
     yield Finding(

@@ -28,6 +28,9 @@ __all__ = ["LayerProfile", "Stack", "layer_findings", "layer_warnings", "trace_l
 
 _FEWEST_POSITIONS = 8
 _PIXEL_VARIANCE = 1.0 / 12.0
+# Layers of a material are one population while their thicknesses scatter by no more than this share
+# of the mean; the thickness of a thick and a thin one together describes neither.
+_ALIKE = 0.25
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def trace_layers(field: Field, table: pd.DataFrame) -> Stack:
 
 
 def layer_findings(profiles: Sequence[LayerProfile]) -> Iterator[Finding]:
-    """Thickness, tilt and interfaces of each layer, and the mean of equal layers."""
+    """Thickness, tilt and interfaces of each layer, and the mean over layers that are alike."""
     means: dict[int, list[float]] = {}
     for profile in profiles:
         means.setdefault(profile.phase, []).append(float(profile.thickness.mean()))
@@ -130,8 +133,8 @@ def layer_findings(profiles: Sequence[LayerProfile]) -> Iterator[Finding]:
         yield from _interface(profile, profile.upper, "upper")
         yield from _interface(profile, profile.lower, "lower")
     for phase, values in sorted(means.items()):
-        if len(values) > 1 and len(means) > 1:
-            thicknesses = np.sort(np.array(values))
+        thicknesses = np.sort(np.array(values))
+        if len(values) > 1 and len(means) > 1 and _are_alike(thicknesses):
             yield Finding(
                 "layer_thickness_mean",
                 float(thicknesses.mean()),
@@ -141,6 +144,10 @@ def layer_findings(profiles: Sequence[LayerProfile]) -> Iterator[Finding]:
                 f"mean over the {len(values)} layers of the phase; 95 %: t interval between them",
                 phase=phase,
             )
+
+
+def _are_alike(thicknesses: NDArray[np.float64]) -> bool:
+    return bool(thicknesses.std(ddof=1) <= _ALIKE * thicknesses.mean())
 
 
 def _between(thicknesses: NDArray[np.float64]) -> Interval:

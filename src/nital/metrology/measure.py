@@ -212,7 +212,7 @@ def _measured(
             **summary,
             "warnings": list(dict.fromkeys((*warnings, *more_warnings))),
             "pixel_size_error": error,
-            "intervals": interval_statement(doubts),
+            "intervals": interval_statement(doubts, target),
             "quantities": [quantity.as_dict() for quantity in found],
         },
         quantities=found,

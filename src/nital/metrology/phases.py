@@ -17,6 +17,7 @@ from nital.metrology.correlation import (
     correlate,
     correlation_length,
 )
+from nital.metrology.counts import FRAMED
 from nital.metrology.field import Field
 from nital.metrology.intervals import (
     Interval,
@@ -75,17 +76,25 @@ def find_covers(field: Field, phase: NDArray[np.int64]) -> tuple[Cover, ...]:
     return tuple(covers)
 
 
-def fraction_findings(covers: Sequence[Cover]) -> Iterator[Finding]:
+def fraction_findings(covers: Sequence[Cover], framed: bool = False) -> Iterator[Finding]:
     """Fraction of the measured area that objects, and each phase, take up.
 
     Pixels next to each other tell the same, so blocks of twice the correlation length are drawn,
     and not pixels. A field with room for fewer than four of them counts as one independent point
     for each square of the correlation length; the interval is then Student's t for so many
     points, on the logit scale.
+
+    Parameters
+    ----------
+    covers
+        The parts of the field.
+    framed
+        Whether the frame decides how much of the field each takes up, as with the layers of a
+        stack: the field is then no sample of anything, and there are no intervals.
     """
     for cover in covers:
         fraction = float(cover.mask.mean())
-        interval, how = _area_interval(cover, fraction)
+        interval, how = (None, FRAMED) if framed else _area_interval(cover, fraction)
         of_all = cover.phase is None
         what = "area of all objects, edge included," if of_all else "area of the phase"
         yield Finding(

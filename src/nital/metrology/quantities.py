@@ -37,7 +37,10 @@ _OTHERS = (
     "They know nothing of other places of the specimen, or of other specimens: measure several "
     "fields for that."
 )
-
+_FRAMED = (
+    "How much of the field layers and their interfaces take up has none: the frame decides that, "
+    "and not the specimen."
+)
 
 _WEIGHTINGS: dict[Target, tuple[Weighting, ...]] = {
     "grains": ("area",),
@@ -94,7 +97,7 @@ def quantities(
     return tuple(in_units(found, scale)), tuple(warnings)
 
 
-def interval_statement(doubts: Doubts) -> str:
+def interval_statement(doubts: Doubts, target: Target) -> str:
     """Say what the intervals of one field hold, and what they do not."""
     labels = (
         "objects missed or invented and outlines that are off, as the model's confidence, what it "
@@ -107,7 +110,8 @@ def interval_statement(doubts: Doubts) -> str:
         if not doubts.pixel_size
         else (f", and a standard uncertainty of the pixel size of {100 * doubts.pixel_size:g} %")
     )
-    return f"{_SAMPLING}. Joined with that are {labels}{scale}. {_OTHERS}"
+    framed = f" {_FRAMED}" if target == "layers" else ""
+    return f"{_SAMPLING}. Joined with that are {labels}{scale}. {_OTHERS}{framed}"
 
 
 def _everywhere(
@@ -116,7 +120,10 @@ def _everywhere(
     """Counts, fractions, and sizes where there are any."""
     covers = find_covers(field, table["phase"].to_numpy())
     sampled = target != "layers"
-    found = [*count_findings(field, table, None, sampled), *fraction_findings(covers)]
+    found = [
+        *count_findings(field, table, None, sampled),
+        *fraction_findings(covers, framed=not sampled),
+    ]
     if target in _WEIGHTINGS:
         sample = select(field, table, None, together=target != "particles")
         wanted = precision if target == "particles" else 0.0
@@ -134,7 +141,8 @@ def _of_target(
         counts = GrainCounts(field, table)
         return list(grain_findings(counts, scale)), list(grain_warnings(counts))
     how = "Cauchy-Crofton in 8 directions"
-    found = list(boundary_findings(field, field.boundaries.block_length, field.blocks.area, how))
+    length, area = field.boundaries.block_length, field.blocks.area
+    found = list(boundary_findings(field, length, area, how, framed=target == "layers"))
     if target == "phases":
         return found[:1], []
     if target == "particles":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import math
 import shlex
 import shutil
 from collections.abc import Iterator, Sequence
@@ -215,28 +214,33 @@ def _pixel_size(summary: dict[str, Any]) -> str:
 
 
 def _groups(rows: Sequence[dict[str, Any]], target: str) -> list[dict[str, Any]]:
-    """Quantities as they are printed: group by group, in the order of the names."""
-    titles = [*GROUPS, *(group_of(row["name"]) for row in rows)]
-    first = "Layers" if target == "layers" else "Grain size"
+    """Quantities as they are printed: group by group, in the order of the names.
+
+    A layer is a group of its own.
+    """
+    layers = sorted((row for row in rows if "object" in row), key=lambda row: row["object"])
+    first = [*map(_title, layers), "Layers"] if target == "layers" else ["Grain size"]
+    titles = [*first, *GROUPS, *(group_of(row["name"]) for row in rows)]
     units = common_units(rows)
     groups = []
-    for title in dict.fromkeys([first, *titles]):
-        names = list(GROUPS.get(title, ()))
+    for title in dict.fromkeys(titles):
         of_group = [row for row in rows if _title(row) == title]
-        of_group.sort(
-            key=lambda row: (
-                row.get("object") or math.inf,
-                row["phase"] or 0,
-                names.index(row["name"]) if row["name"] in names else len(names),
-            )
-        )
+        of_group.sort(key=lambda row: (row["phase"] or 0, _place(row["name"])))
         if of_group:
             groups.append({"title": title, "rows": [_quantity(row, units) for row in of_group]})
     return groups
 
 
+def _place(name: str) -> int:
+    """Place of a quantity in its group; behind all others for one that is not known."""
+    names = [*GROUPS.get(group_of(name), ())]
+    return names.index(name) if name in names else len(names)
+
+
 def _title(row: dict[str, Any]) -> str:
     """Group of a quantity; the mean intercept of a phase goes with the others of phases."""
+    if "object" in row:
+        return f"Layer {row['object']}, phase {row['phase']}"
     if row["name"] == "lineal_intercept_mean" and row["phase"] is not None:
         return group_of("mean_free_path")
     return group_of(row["name"])
@@ -245,9 +249,7 @@ def _title(row: dict[str, Any]) -> str:
 def _quantity(row: dict[str, Any], units: Units) -> dict[str, Any]:
     value, interval, unit = print_quantity(row, units)
     label = label_of(row["name"])
-    if row.get("object") is not None:
-        label = f"{label}, layer {row['object']}"
-    elif row["phase"] is not None:
+    if "object" not in row and row["phase"] is not None:
         label = f"{label}, phase {row['phase']}"
     on_a_scale = row["unit"] == "deg" or row["name"].startswith(_SCALES)
     return {
