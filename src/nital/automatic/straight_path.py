@@ -13,6 +13,7 @@ from nital.automatic.objects import Objects, find_objects
 from nital.automatic.particle_choice import watershed_instead
 from nital.automatic.scale import natural_scale
 from nital.automatic.target import choose_target
+from nital.boost.edges import drop_unlike_regions, half_maximum_edges
 from nital.masks.labels import consecutive
 from nital.micrograph import Micrograph
 from nital.models import load_model
@@ -71,7 +72,8 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
                 boost=options.boost,
                 progress=encoding,
             )
-            parts, extra = _material_parts(materials, target, options.boost), materials.facts
+            parts = _material_parts(materials, image, choice.scale, target, options.boost)
+            extra = materials.facts
             if options.materials:
                 named = name_layers(image, parts, options.materials, options.crop_classifier)
                 parts, extra, log = named[0], extra | named[1], named[2]
@@ -135,19 +137,44 @@ def _object_parts(labels: NDArray[np.int32], confidence: NDArray[np.uint8], targ
     return labels, phases, confidence
 
 
-def _material_parts(materials: Materials, target: str, boost: bool) -> Parts:
-    """Order phases by role and area, and label their connected regions."""
+def _material_parts(
+    materials: Materials, image: NDArray[np.float32], scale: float, target: str, boost: bool
+) -> Parts:
+    """Put edges where the grey levels have them, order phases, and label connected regions."""
     from skimage.measure import label
 
     phases = materials.phases
     if boost:
+        if target == "phases":
+            phases = half_maximum_edges(phases, image, scale)
         smallest = SMALLEST_REGION[target]
         if target == "layers":
             smallest = max(smallest, round(SMALLEST_LAYER_SHARE * phases.size))
         phases = smooth_regions(phases, smallest)
+    number, foreground = _by_role(phases, materials.foreground, target)
+    numbered = number[phases]
+    if target == "phases":
+        if boost:
+            numbered = drop_unlike_regions(numbered, image)
+        objects = np.where(numbered > 1, numbered, 0)
+    else:
+        vacuum = np.concatenate([[True], foreground < VACUUM])
+        vacuum &= ~np.concatenate([[False], foreground >= foreground.max()])
+        objects = np.where(vacuum[phases], 0, numbered)
+    labels = label(objects, background=0, connectivity=1)
+    return labels.astype(np.int32), numbered, materials.probability
+
+
+def _by_role(
+    phases: NDArray[np.uint8], likely: NDArray[np.uint8], target: str
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Number of each phase, the matrix or the largest first, and its mean foreground (0...1).
+
+    Both are indexed by the phase as it was found; the foreground has no entry for 0.
+    """
     count = int(phases.max())
     areas = np.bincount(phases.ravel(), minlength=count + 1)[1:]
-    sums = np.bincount(phases.ravel(), materials.foreground.ravel() / 255.0, count + 1)[1:]
+    sums = np.bincount(phases.ravel(), likely.ravel() / 255.0, count + 1)[1:]
     foreground = sums / np.maximum(areas, 1)
     order = list(np.argsort(-areas, kind="stable"))
     if target == "phases":
@@ -159,12 +186,4 @@ def _material_parts(materials: Materials, target: str, boost: bool) -> Parts:
     number = np.zeros(count + 1, dtype=np.uint8)
     for position, index in enumerate(order, start=1):
         number[index + 1] = position
-    numbered = number[phases]
-    if target == "phases":
-        objects = np.where(numbered > 1, numbered, 0)
-    else:
-        vacuum = np.concatenate([[True], foreground < VACUUM])
-        vacuum &= ~np.concatenate([[False], foreground >= foreground.max()])
-        objects = np.where(vacuum[phases], 0, numbered)
-    labels = label(objects, background=0, connectivity=1)
-    return labels.astype(np.int32), numbered, materials.probability
+    return number, foreground
