@@ -1,9 +1,9 @@
 """How certain particles are: fit the probability of an object to be right, and measure it.
 
-Fitted on images that the compact model was trained on and on simulated ones, measured on the
-validation images of EMPS (in none of the trainings) and on simulated ones of other seeds: ECE (ten
-bins) and AUROC against being right at IoU 0.5, of the fitted probability and of the predicted IoU
-alone; on simulated ones also AUROC against the certain/uncertain truth.
+Fitted on images of EMPS that the compact model was trained on (without ``--data`` on simulated
+ones), measured on its validation images (in none of the trainings) and on other simulated ones: ECE
+(ten bins) and AUROC against being right at IoU 0.5, of the fitted probability and of the predicted
+IoU alone; on simulated ones also AUROC against the certain/uncertain truth.
 
     python benchmarks/particle_certainty.py --data ../shared/data --json certainty.json
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.automatic.certainty import FEATURES, object_features
-from nital.automatic.objects import ObjectOptions, _scaled, candidates, clean
+from nital.automatic.objects import ObjectOptions, _scaled, candidates, clean, with_likely
 from nital.automatic.resample import rescale
 from nital.automatic.scale import natural_scale
 from nital.evaluation.contingency import contingency
@@ -51,16 +51,23 @@ def look(
     image: NDArray[np.uint8],
     truth: NDArray[np.int32],
     uncertain: frozenset[int] = frozenset(),
-    scale: float | None = None,
+    doubtful: bool = False,
 ) -> Found:
-    """Segment one image, at its natural scale where none is given, and compare with the truth."""
+    """Segment one image and compare with the truth.
+
+    With ``doubtful`` all candidates are looked at that may ever be taken, which is what the fit
+    is for; without, those that a user gets.
+    """
     model, grey = cast(CompactModel, load_model("compact")), standardise(image)
-    if scale is None:
-        scale = natural_scale(model, grey, "particles").scale
+    scale = natural_scale(model, grey, "particles").scale
     found, maps = candidates(model, rescale(grey, scale), "particles")
-    survivors, _ = clean(found, maps, "particles", ObjectOptions())
+    options = ObjectOptions()
+    lenient = replace(options, lowest_score=options.doubtful_score)
+    survivors, log = clean(found, maps, "particles", lenient if doubtful else options)
+    if not doubtful:
+        survivors, _ = with_likely(survivors, log, found, maps, grey, scale, options)
     labels = paint(_scaled(survivors, 1 / scale), (image.shape[0], image.shape[1])).labels
-    features = object_features(labels, survivors.scores, survivors.areas, maps)
+    features = object_features(labels, survivors.scores, survivors.areas, maps, grey)
     matching = match_objects(contingency(truth, labels))
     seen = np.bincount(labels.ravel(), minlength=len(survivors) + 1)[1:] > 0
     right = np.zeros(len(survivors) + 1, dtype=bool)
@@ -80,10 +87,7 @@ def join(parts: list[Found]) -> Found:
 
 
 def emps(data: Path, validation: bool, most: int) -> list[Found]:
-    """Objects of validation images of EMPS at their natural scale, or of training images.
-
-    Training images are brought to the scale by the true sizes, which spares its search.
-    """
+    """Objects of validation images of EMPS, or candidates of its training images."""
     folder = data / "emps_train"
     paths = [
         path
@@ -94,24 +98,17 @@ def emps(data: Path, validation: bool, most: int) -> list[Found]:
     for index in np.random.default_rng(0).permutation(len(paths))[:most]:
         image = read(paths[index]).pixels.astype(np.uint8)
         truth = read_labels(folder / "labels" / paths[index].name)
-        found.append(look(image, truth, scale=None if validation else _scale_of(truth)))
+        found.append(look(image, truth, doubtful=not validation))
     return found
 
 
-def _scale_of(truth: NDArray[np.int32]) -> float:
-    """The half octave that brings the median object to about 45 pixels."""
-    areas = np.bincount(truth.ravel())[1:]
-    diameter = np.median(np.sqrt(4 / np.pi * areas[areas > 0]))
-    return float(np.clip(2 ** (round(2 * np.log2(45 / diameter)) / 2), 0.25, 2.0))
-
-
-def simulated(seed: int, most: int) -> list[Found]:
+def simulated(seed: int, most: int, doubtful: bool = False) -> list[Found]:
     """Objects of simulated images."""
     made = [simulate(seed + n, "particles", (256, 256)) for n in range(most)]
-    return [look(m.image, m.scene.objects, m.scene.uncertain, 1.0) for m in made]
+    return [look(m.image, m.scene.objects, m.scene.uncertain, doubtful) for m in made]
 
 
-def fit(features: Floats, right: NDArray[np.bool_], weight: Floats) -> tuple[Floats, Floats, float]:
+def fit(features: Floats, right: NDArray[np.bool_]) -> tuple[Floats, Floats, float]:
     """Logistic regression with a little shrinkage: means, weights and bias."""
     from scipy.optimize import minimize
 
@@ -121,10 +118,8 @@ def fit(features: Floats, right: NDArray[np.bool_], weight: Floats) -> tuple[Flo
 
     def loss(values: Floats) -> tuple[float, Floats]:
         margin = sign * (standard @ values[:-1] + values[-1])
-        value = float((weight * np.logaddexp(0, -margin)).sum()) + 0.5 * float(
-            (values[:-1] ** 2).sum()
-        )
-        slope = -weight * sign / (1 + np.exp(margin))
+        value = float(np.logaddexp(0, -margin).sum()) + 0.5 * float((values[:-1] ** 2).sum())
+        slope = -sign / (1 + np.exp(margin))
         return value, np.append(standard.T @ slope + values[:-1], slope.sum())
 
     best = minimize(loss, np.zeros(features.shape[1] + 1), jac=True).x
@@ -148,13 +143,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the JSON here")
     arguments = parser.parse_args()
     most = 3 if arguments.quick else arguments.images
-    real = [] if arguments.data is None else [join(emps(arguments.data, False, most))]
-    fitted_on = [*real, join(simulated(FIT_SEED, most))]
-    both = join(fitted_on)
-    weight = np.concatenate(
-        [np.full(len(p.right), len(both.right) / len(p.right)) for p in fitted_on]
-    )
-    mean, weights, bias = fit(both.features, both.right, weight / len(fitted_on))
+    if arguments.data is None:
+        known = join(simulated(FIT_SEED, most, doubtful=True))
+    else:
+        known = join(emps(arguments.data, False, most))
+    mean, weights, bias = fit(known.features, known.right)
     for name, value in (("_MEAN", mean), ("_WEIGHT", weights)):
         print(f"{name} = np.array({[round(float(v), 4) for v in value]})", file=sys.stderr)
     print(f"_BIAS = {bias:.4f}", file=sys.stderr)

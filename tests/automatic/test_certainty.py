@@ -28,17 +28,38 @@ def test_features_of_a_square() -> None:
     inner = labels[::2, ::2] > 0
     maps = maps_of(0.9 * inner, np.full(inner.shape, 0.25))
     scores, areas = np.array([0.8], np.float32), np.array([800.0], np.float32)
-    found = dict(zip(FEATURES, object_features(labels, scores, areas, maps)[0], strict=True))
+    noise = np.random.default_rng(0).standard_normal(labels.shape)
+    image = (2.0 * (labels > 0) + noise).astype(np.float32)
+    features = object_features(labels, scores, areas, maps, image)
+    found = dict(zip(FEATURES, features[0], strict=True))
     assert np.isclose(found["score"], np.log(4), atol=1e-4)
     assert np.isclose(found["foreground"], 0.9, atol=1e-3)
     assert found["rim"] == found["inside"] == 0.25
     assert np.isclose(found["visible"], 0.5)
+    assert np.isclose(found["contrast"], 2, atol=0.4)
+    assert found["alone"] == 1
+
+
+def test_contrast_counts_from_that_of_the_sure_and_neighbours_are_no_background() -> None:
+    labels = np.zeros((40, 80), dtype=np.int32)
+    labels[10:30, 8:28], labels[10:30, 28:48], labels[10:30, 56:76] = 1, 2, 3
+    image = (np.array([5.0, 2, 2, 8])[labels]).astype(np.float32)
+    image += np.random.default_rng(1).standard_normal(image.shape).astype(np.float32)
+    maps = maps_of(np.zeros((20, 40)), np.zeros((20, 40)))
+    scores = np.array([0.9, 0.9, 0.5], np.float32)
+    areas = np.full(3, 400, np.float32)
+    features = object_features(labels, scores, areas, maps, image)
+    contrast, alone = features[:, FEATURES.index("contrast")], features[:, FEATURES.index("alone")]
+    assert (contrast[:2] > 2).all()  # dark, as the sure ones are
+    assert contrast[2] < -2
+    assert (alone[:2] < 0.9).all()
+    assert alone[2] == 1
 
 
 def test_an_object_that_lost_all_its_pixels_has_finite_features() -> None:
     maps = maps_of(np.zeros((20, 20)), np.zeros((20, 20)))
     scores, areas = np.array([0.9, 0.9], np.float32), np.array([400.0, 9.0], np.float32)
-    features = object_features(square(), scores, areas, maps)
+    features = object_features(square(), scores, areas, maps, np.zeros((40, 40), np.float32))
     assert np.isfinite(features).all()
     assert features.shape == (2, len(FEATURES))
 
@@ -46,7 +67,10 @@ def test_an_object_that_lost_all_its_pixels_has_finite_features() -> None:
 def test_no_object_no_certainty() -> None:
     maps = maps_of(np.zeros((20, 20)), np.zeros((20, 20)))
     none = np.zeros(0, np.float32)
-    features = object_features(np.zeros((40, 40), np.int32), none, none, maps)
+    nothing = np.zeros((40, 40))
+    features = object_features(
+        nothing.astype(np.int32), none, none, maps, nothing.astype(np.float32)
+    )
     assert certainty(features).shape == (0,)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from nital.automatic import scale as scale_module
+from nital.automatic.objects import find_objects
 from nital.automatic.scale import natural_scale
 from nital.models import Embedding, load_model
 from nital.models.tiles import standardise
@@ -35,6 +36,36 @@ def test_phases_are_brought_to_widths_that_the_model_knows(width):
     assert choice.trials[0] == (1.0, pytest.approx(width, rel=0.02))
 
 
+class SeesUpTo(Sees):
+    """As the network does: whatever is wider than it has learnt looks 55 pixels wide to it."""
+
+    def embed(self, view, target):
+        embedding = super().embed(view, target)
+        np.minimum(embedding.maps["dense"][4], np.log2(55), out=embedding.maps["dense"][4])
+        return embedding
+
+
+@pytest.mark.parametrize(("width", "scale"), [(30, 1.0), (50, 1.0), (100, 0.5), (220, 0.25)])
+def test_widths_beyond_what_the_model_knows_are_looked_at_from_further_away(width, scale):
+    image = np.zeros((400, 400), np.float32)
+    assert natural_scale(SeesUpTo(image, width), image, "phases").scale == scale
+
+
+class SeesFromAfar(Sees):
+    """Objects that nothing is seen of at the image's own size."""
+
+    def embed(self, view, target):
+        embedding = super().embed(view, target)
+        if view.shape[0] == self.side:
+            embedding.maps["dense"][0] = 0
+        return embedding
+
+
+def test_what_is_seen_only_from_afar_sets_the_scale():
+    image = np.zeros((400, 400), np.float32)
+    assert natural_scale(SeesFromAfar(image, 60), image, "phases").scale == 0.5
+
+
 def test_where_no_phase_is_seen_the_scale_is_one():
     image = np.zeros((64, 64), np.float32)
     choice = natural_scale(Sees(image, None), image, "phases")
@@ -59,6 +90,26 @@ def test_objects_take_the_scale_of_the_best_masks_or_one_as_good_and_coarser(tar
     assert best / 2.05 < choice.scale <= best
     assert 0 <= min(tried.values()) <= max(tried.values()) <= 1
     assert list(tried) == sorted(tried)
+
+
+def test_fine_precipitates_are_enlarged_until_most_are_claimed():
+    rng = np.random.default_rng(4)
+    centres = np.stack(np.meshgrid(np.arange(8, 200, 12), np.arange(8, 200, 12)), -1)
+    centres = centres.reshape(-1, 2) + rng.uniform(-2, 2, (256, 2))
+    pixels = np.stack(np.indices((200, 200)), -1)[:, :, None]
+    distance = np.sqrt(((pixels - centres) ** 2).sum(-1)).min(-1)
+    grey = 120.0 / (1 + np.exp(3 * (distance - 2.6))) + 60 + 12 * rng.standard_normal((200, 200))
+    image, model = standardise(grey.clip(0, 255).astype(np.uint8)), load_model("compact")
+    choice = natural_scale(model, image, "particles")
+    assert choice.scale >= 2
+    found = find_objects(model, image, "particles", choice.scale)
+    assert 0.85 * 256 < len(found.scores) < 1.05 * 256
+
+
+def test_masks_that_claim_little_are_worth_less():
+    trial = scale_module.Trial(0.9, 20.0, 20.0, 12, scale_module.CLAIMED / 2)
+    assert trial.worth == pytest.approx(0.45)
+    assert scale_module.Trial(0.9, 20.0, 20.0, 12, 0.95).worth == 0.9
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (5, 7)])

@@ -22,7 +22,15 @@ from nital.models.tiles import Tile
 from nital.prompts import PromptSet
 from nital.prompts.dense import object_centres, uncovered_points
 
-__all__ = ["ObjectOptions", "Objects", "candidates", "clean", "find_objects"]
+__all__ = [
+    "ObjectOptions",
+    "Objects",
+    "candidates",
+    "claimed_share",
+    "clean",
+    "find_objects",
+    "with_likely",
+]
 
 COVERAGE_ROUNDS = 1
 RELATIVE_SCORE = 0.9  # of the best score in an image: the bar where no mask reaches the usual one
@@ -39,6 +47,9 @@ class ObjectOptions:
     lowest_score, lowest_score_grains
         Candidates below this predicted IoU are dropped; grains are filled up afterwards, so a
         doubtful one still marks a place.
+    enough_claimed, doubtful_score, lowest_certainty
+        Particles: where masks claim less than this share of the foreground, candidates from
+        ``doubtful_score`` on are taken as well if they are right with this probability.
     iou_threshold, cover_threshold
         Suppression: a candidate goes when a better one overlaps it by more than this IoU, or
         covers more than this share of it.
@@ -52,6 +63,9 @@ class ObjectOptions:
 
     lowest_score: float = 0.8
     lowest_score_grains: float = 0.35
+    enough_claimed: float = 0.8
+    doubtful_score: float = 0.5
+    lowest_certainty: float = 0.7
     iou_threshold: float = 0.5
     cover_threshold: float = 0.7
     lowest_foreground: float = 0.4
@@ -90,11 +104,14 @@ def find_objects(
     """Find all grains or particles of a standardised (H, W) image at a given scale."""
     options = options or ObjectOptions()
     found, maps = candidates(model, rescale(image, scale), target, progress)
+    shape = (image.shape[0], image.shape[1])
     survivors, log = clean(found, maps, target, options, boost=boost)
-    painted = paint(_scaled(survivors, 1 / scale), (image.shape[0], image.shape[1]))
+    if target == "particles" and boost:
+        survivors, log = with_likely(survivors, log, found, maps, image, scale, options)
+    painted = paint(_scaled(survivors, 1 / scale), shape)
     labels = _without_crumbs(painted.labels, LEAST_PIECE) if boost else painted.labels
     if target == "grains":
-        boundary = resize_map(maps.boundary, (image.shape[0], image.shape[1]))
+        boundary = resize_map(maps.boundary, shape)
         labels = _fill_grains(painted, boundary)
         if boost:
             labels, merges = merge_weak_boundaries(labels, boundary, options.weak_boundary)
@@ -103,9 +120,42 @@ def find_objects(
     facts["unclaimed"] = _unclaimed(labels, painted, maps, target)
     scores = survivors.scores
     if target == "particles":
-        scores = certainty(object_features(labels, scores, survivors.areas, maps))
+        scores = certainty(object_features(labels, scores, survivors.areas, maps, image))
     confidence = _confidence(labels, scores, maps)
     return Objects(labels, confidence, scores, tuple(log), facts, painted.probability)
+
+
+def with_likely(
+    sure: Instances,
+    log: list[dict[str, Any]],
+    found: Instances,
+    maps: DenseMaps,
+    image: NDArray[np.float32],
+    scale: float,
+    options: ObjectOptions,
+) -> tuple[Instances, list[dict[str, Any]]]:
+    """Particles of low predicted IoU as well, where the sure ones leave much foreground unclaimed.
+
+    The model predicts a low IoU for what is small, right or wrong. Contrast and surroundings, as
+    those of the particles that it is sure of, tell the two apart. Returns survivors and their log.
+    """
+    if claimed_share(sure, maps) >= options.enough_claimed:
+        return sure, log
+    lenient = replace(options, lowest_score=options.doubtful_score)
+    survivors, log = clean(found, maps, "particles", lenient)
+    labels = paint(_scaled(survivors, 1 / scale), (image.shape[0], image.shape[1])).labels
+    features = object_features(labels, survivors.scores, survivors.areas, maps, image)
+    likely = certainty(features) >= options.lowest_certainty
+    log.append({"action": "remove", "reason": "unlikely", "count": int((~likely).sum())})
+    return survivors.take(likely), log
+
+
+def claimed_share(found: Instances, maps: DenseMaps) -> float:
+    """Share (0...1) of the foreground that masks claim, at the resolution of the maps."""
+    claimed = paint(_scaled(found, 0.5), maps.foreground.shape).labels > 0
+    missed = maps.foreground[~claimed & (maps.foreground > 0.5)].sum(dtype=np.float64)
+    inside = float(np.count_nonzero(claimed))
+    return inside / max(inside + float(missed), 1.0)
 
 
 def _unclaimed(labels: NDArray[np.int32], painted: Painted, maps: DenseMaps, target: str) -> float:

@@ -1,7 +1,8 @@
 """The scale at which an image's structure is natural to the model.
 
 The model knows objects of some 10 to 150 pixels. Grains and particles: the image is tried at
-several scales, and the one whose masks the model itself predicts to be best is taken. Phases: the
+several scales, and the one whose masks the model itself predicts to be best is taken, if they claim
+most of what looks like particles. Phases: the
 image is enlarged or shrunk until the predicted widths are within the model's range. Layers: large
 structures by nature, so the whole image is brought to a fixed size.
 """
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nital.automatic.objects import ObjectOptions, candidates, clean
+from nital.automatic.objects import ObjectOptions, candidates, claimed_share, clean
 from nital.automatic.resample import rescale
 from nital.models.compact import CompactModel
 from nital.models.tiles import middle
@@ -25,7 +26,10 @@ COARSE = (0.125, 0.25, 0.5, 1.0, 2.0)
 LARGE_ENOUGH = 40.0  # median diameter in pixels from which enlarging an image is not even tried
 LOOK = 400  # longest side, in rescaled pixels, of what a trial looks at
 ENLARGEMENT_COST = 0.04  # of predicted quality that each doubling beyond the image's size must gain
-SPECKS = 4.0  # tried where nothing is found at any other scale: particles of 2 pixels and more
+CLAIMED = 0.6
+"""Share of the particles' foreground that masks should claim: a scale at which they claim less has
+missed particles, and its quality counts for as much less."""
+SPECKS = 4.0  # tried where little or nothing is found at any other scale: particles of 2 pixels
 LEAST_SPECKS = 10  # in what is looked at; fewer may be noise
 COARSER = {"grains": 0.05, "particles": 0.0}
 """Predicted quality that a scale up to an octave coarser may lose and still be taken: scratches,
@@ -36,14 +40,17 @@ LAYERS_SIDE = 512
 WIDTHS = (12.0, 60.0)
 WIDTH_LOOK = 640
 PHASE_SCALES = (0.25, 2.5)
+SATURATED = 36.0  # predicted width in pixels from which it may be that of anything wider
+FEW = 0.1  # share of the image within objects below which half the scale is looked at too
+MUCH_MORE = 3.0  # times that share
 
 
 @dataclass(frozen=True)
 class ScaleChoice:
     """The factor chosen and why.
 
-    ``trials`` holds (scale, predicted quality or width); ``width`` is the objects' median width in
-    pixels of the rescaled image, ``None`` where it was not looked at.
+    ``trials`` holds (scale, worth of the masks or width of the objects); ``width`` is the objects'
+    median width in pixels of the rescaled image, ``None`` where it was not looked at.
     """
 
     scale: float
@@ -72,7 +79,7 @@ def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) ->
             tried[scale] = look(model, image, target, scale)
 
     def worth(scale: float) -> float:
-        return tried[scale].quality - ENLARGEMENT_COST * max(0.0, math.log2(scale))
+        return tried[scale].worth - ENLARGEMENT_COST * max(0.0, math.log2(scale))
 
     for scale in COARSE:
         attempt(scale)
@@ -83,9 +90,12 @@ def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) ->
     if all(trial.quality == 0.0 for trial in tried.values()):
         return ScaleChoice(1.0, tuple((s, 0.0) for s in sorted(tried)))
     best = max(tried, key=worth)
+    if tried[best].claimed < CLAIMED:
+        attempt(SPECKS)
+        best = max(tried, key=worth)
     for scale in (best / 2**0.5, best * 2**0.5):
         attempt(scale)
-    trials = tuple((s, round(tried[s].quality, 4)) for s in sorted(tried))
+    trials = tuple((s, round(tried[s].worth, 4)) for s in sorted(tried))
     best = max(tried, key=worth)
     enough = worth(best) - COARSER[target]
     coarsest = best * max(0.49, min(1.0, COARSE_DIAMETER / max(tried[best].diameter, 1.0)))
@@ -99,13 +109,19 @@ class Trial:
 
     ``quality`` is the mean of their predicted IoU and ``diameter`` the median of their equivalent
     circle diameters in pixels of the rescaled image, both weighted by area; ``median`` is that of
-    their number, ``count``.
+    their number, ``count``. ``claimed`` is the share of the foreground that they claim, or 1.
     """
 
     quality: float
     diameter: float
     median: float
     count: int
+    claimed: float
+
+    @property
+    def worth(self) -> float:
+        """Predicted quality, less where particles are missed."""
+        return self.quality * min(1.0, self.claimed / CLAIMED)
 
 
 def look(model: CompactModel, image: NDArray[np.float32], target: str, scale: float) -> Trial:
@@ -116,7 +132,7 @@ def look(model: CompactModel, image: NDArray[np.float32], target: str, scale: fl
     areas = survivors.areas.astype(np.float64)
     total = float(areas.sum())
     if total == 0:
-        return Trial(0.0, 0.0, 0.0, 0)
+        return Trial(0.0, 0.0, 0.0, 0, 0.0)
     ordered = np.sort(areas)
     diameters = np.sqrt(1.2732 * ordered)
     halfway = int(np.searchsorted(np.cumsum(ordered), 0.5 * total))
@@ -125,24 +141,42 @@ def look(model: CompactModel, image: NDArray[np.float32], target: str, scale: fl
         float(diameters[halfway]),
         float(np.median(diameters)),
         len(diameters),
+        claimed_share(survivors, maps) if target == "particles" else 1.0,
     )
 
 
 def _by_width(model: CompactModel, image: NDArray[np.float32]) -> ScaleChoice:
-    """Bring the area-weighted median of the predicted widths into the range."""
+    """Bring the area-weighted median of the predicted widths into the range.
+
+    Widths beyond what the model has learnt look alike to it, or are not seen: where wide objects
+    are hardly wider than at half the scale, or far more is seen there, that scale comes first.
+    """
     scale = 1.0
     width: float | None = None
     trials: list[tuple[float, float]] = []
-    for _ in range(2):
-        view = rescale(middle(image, max(1, round(WIDTH_LOOK / scale))), scale)
-        dense = model.embed(view, "phases").maps["dense"]
-        inside = (dense[0] > 0.5) & (dense[1] < 0.5)
-        if inside.mean() < 0.002:
+    seen, share = _width(model, image, scale)
+    while (seen >= SATURATED or share < FEW) and scale > PHASE_SCALES[0]:
+        half, more = _width(model, image, scale / 2)
+        if more <= MUCH_MORE * share and (seen < SATURATED or seen >= 2**0.5 * half):
             break
-        seen = float(2.0 ** np.median(dense[4][inside]))
+        trials.append((scale, round(seen, 2)))
+        seen, share, scale = half, more, scale / 2
+    for _ in range(2):
+        if seen == 0:
+            break
         trials.append((scale, round(seen, 2)))
         wanted = float(np.clip(scale * np.clip(seen, *WIDTHS) / seen, *PHASE_SCALES))
         width, step, scale = seen * wanted / scale, wanted / scale, wanted
         if 0.8 < step < 1.25:
             break
+        seen, _ = _width(model, image, scale)
     return ScaleChoice(scale, tuple(trials), width)
+
+
+def _width(model: CompactModel, image: NDArray[np.float32], scale: float) -> tuple[float, float]:
+    """Median predicted width in the middle of a rescaled image, 0 where none is seen, and share."""
+    view = rescale(middle(image, max(1, round(WIDTH_LOOK / scale))), scale)
+    dense = model.embed(view, "phases").maps["dense"]
+    inside = (dense[0] > 0.5) & (dense[1] < 0.5)
+    share = float(inside.mean())
+    return (0.0 if share < 0.002 else float(2.0 ** np.median(dense[4][inside]))), share
