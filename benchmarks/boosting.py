@@ -62,6 +62,7 @@ def measure(count: int, ablations: bool, picture: Path | None, seed: int) -> dic
     import sys
 
     scores: dict[tuple[int, str], list[dict[str, float]]] = defaultdict(list)
+    images = []
     panels = []
     for difficulty in (1, 2, 3):
         for number in range(count):
@@ -76,7 +77,10 @@ def measure(count: int, ablations: bool, picture: Path | None, seed: int) -> dic
                 scores[difficulty, variant].append(row)
             if number == 0:
                 panels.append((shown, raw, boosted))
-            print(difficulty, number, shown.scene.materials, rows["raw"], file=sys.stderr)
+            short = {name: round(row["samiam_iou"], 4) for name, row in rows.items()}
+            materials = list(shown.scene.materials)
+            images.append({"class": difficulty, "materials": materials, "iou": short})
+            print(images[-1], file=sys.stderr, flush=True)
     if picture is not None:
         draw(picture, panels)
     table = {
@@ -87,7 +91,8 @@ def measure(count: int, ablations: bool, picture: Path | None, seed: int) -> dic
         }
         for (difficulty, variant), rows in scores.items()
     }
-    return {"benchmark": "boosting", "nital": nital.__version__, "images": count, "scores": table}
+    result = {"benchmark": "boosting", "nital": nital.__version__, "images_a_class": count}
+    return result | {"scores": table, "images": images}
 
 
 def judge(
@@ -105,6 +110,8 @@ def judge(
     variants = {
         "boosted": base,
         "boosted, number estimated": replace(base, number=None),
+        "masks joined, not parted": replace(base, part=False),
+        "joined, number estimated": replace(base, part=False, number=None),
         "texture alone": replace(base, phase_weight=0.0),
         "phase embedding alone": replace(base, texture_weight=0.0),
     }

@@ -8,7 +8,9 @@ from tests.generator.conftest import LabelModel, discs
 
 from nital.errors import UsageError
 from nital.generator import GeneratorOptions, generate
+from nital.generator.coverage import Coverage
 from nital.generator.crops import Crop, crops_of, grid_points, touches_inner_edge
+from nital.generator.gaps import GapOptions, gap_points, typical_radius
 from nital.generator.regions import clean_regions
 from nital.masks.packed import PackedMasks
 from nital.masks.stack import stack_labels
@@ -127,6 +129,51 @@ class TestRounds:
         found = generate(LabelModel(), truth, source=lambda image: [first, second])
         assert len(found.masks) == 2
         assert found.facts == {"prompts": 2, "skipped": 1, "candidates": 4, "masks": 2}
+
+    def test_gaps_are_asked_about_until_all_is_found(self) -> None:
+        truth = discs((256, 256), 64, 22)
+        one = np.array([[32, 32]])
+        found = generate(LabelModel(), truth, source=lambda image: [one], gaps=GapOptions())
+        assert len(found.masks) == 16
+        assert found.facts["prompts"] <= 1000
+
+    def test_little_is_asked_of_an_image_that_answers_nothing(self) -> None:
+        empty = np.zeros((512, 512), dtype=np.float32)
+        empty[100:140, 100:140] = 1
+        points = np.stack(np.mgrid[4:512:8, 4:512:8], axis=-1).reshape(-1, 2)
+        given = {"source": lambda image: [np.array([[120, 120]]), points]}
+        every = generate(LabelModel(), empty, **given)
+        few = generate(LabelModel(), empty, **given, gaps=GapOptions())
+        assert every.facts["prompts"] > 4000
+        assert few.facts["prompts"] < 450
+        assert len(few.masks) == len(every.masks)
+
+
+class TestGaps:
+    def test_the_first_points_lie_as_a_grid(self) -> None:
+        found = gap_points(Coverage.of((256, 256)), np.zeros((0, 2)), 16.0)
+        assert len(found) == 121
+
+    @pytest.mark.parametrize("radius", [3.0, 10.0, 40.0])
+    def test_points_are_far_from_masks_and_from_points(self, radius: float) -> None:
+        coverage = Coverage.of((300, 500))
+        coverage.cells[:, :100] = True
+        asked = np.array([[150.0, 350.0], [40.0, 450.0]])
+        found = gap_points(coverage, asked, radius)
+        away = np.hypot(*(found[:, None] - asked).transpose(2, 0, 1)).min(1)
+        assert len(found) > 0
+        assert (away > radius - 2 * coverage.step).all()
+        assert (found[:, 1] > 100 * coverage.step + radius / 2 - 2 * coverage.step).all()
+
+    def test_nothing_where_all_is_covered(self) -> None:
+        coverage = Coverage.of((64, 64))
+        coverage.cells[:] = True
+        assert len(gap_points(coverage, np.zeros((0, 2)), 2.0)) == 0
+
+    def test_the_typical_size_is_that_of_objects(self) -> None:
+        areas = np.array([50.0, 100, 100, 120, 90, 8000])
+        assert typical_radius(areas, 10_000, 3.0) == pytest.approx((100 / np.pi) ** 0.5)
+        assert typical_radius(areas[:3], 10_000, 3.0) == 3.0
 
 
 class TestBadInput:

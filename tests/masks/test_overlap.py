@@ -131,3 +131,16 @@ def test_the_better_of_two_copies_stays_and_a_part_goes(candidates):
 def test_of_equal_scores_the_earlier_stays(candidates):
     twice = candidates([[20, 20, 10]] * 2, [[0, 0, 40, 40]] * 2, scores=[0.5, 0.5])
     assert suppress(twice).tolist() == [0]
+
+
+def test_one_window_and_many_give_the_same(random_discs):
+    discs = random_discs(3, 12)
+    shared_window = np.tile(np.array([0, 0, 64, 64], np.float32), (len(discs), 1))
+    here = Instances(discs.logits, shared_window, discs.scores, discs.points)
+    apart = np.array([[200, 200, 264, 264]], np.float32)
+    last = Instances(discs.logits[:1], apart, discs.scores[:1], discs.points[:1])
+    pairs, shared = overlaps(here)
+    slow_pairs, slow_shared = overlaps(Instances.join([here, last]))
+    assert len(pairs) > 0
+    np.testing.assert_array_equal(pairs, slow_pairs)
+    np.testing.assert_allclose(shared, slow_shared, rtol=1e-6)

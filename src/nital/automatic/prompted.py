@@ -16,6 +16,7 @@ from nital.boost.booster import Boosted, boost_masks
 from nital.boost.materials import MaterialOptions
 from nital.errors import UsageError
 from nital.generator import Generated, GeneratorOptions, generate
+from nital.generator.gaps import GapOptions
 from nital.generator.limits import parse_limits
 from nital.generator.screening import describe, screen, screen_automatically
 from nital.masks.convert import instances_of
@@ -130,12 +131,13 @@ def _generated(
     target: str,
     progress: Progress,
 ) -> Generated:
-    """Candidates by SAM's grid, or by the image's structure in rounds."""
+    """Candidates by SAM's grid, or by the image's structure and then its gaps, in rounds."""
     return generate(
         model,
         image,
         settings,
         source=None if grid else lambda part: structure_rounds(part, _regions_of(target)).rounds,
+        gaps=GapOptions(),
         target=target,
         progress=lambda share: progress("segment", share),
     )

@@ -9,7 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.boost.crops import mask_on_raster
-from nital.boost.materials import Crops, MaterialOptions, Materials, embed_crops, find_materials
+from nital.boost.materials import (
+    Crops,
+    MaterialOptions,
+    Materials,
+    TextureMaps,
+    embed_crops,
+    find_materials,
+    look_at_texture,
+    merges,
+    vote,
+)
+from nital.boost.parting import (
+    MIXED,
+    SHARES,
+    cluster_places,
+    embed_places,
+    mixed_masks,
+    nearest_centres,
+)
 from nital.boost.removal import Removal, RemovalOptions, remove_superfluous
 from nital.boost.texture import TextureModel
 from nital.masks.instances import Instances
@@ -74,18 +92,78 @@ def boost_masks(
         (E, h, w) phase embedding of the compact model, in units of its calibrated distance, where
         that model is at hand.
     """
+    options = options or MaterialOptions()
     shape = (image.shape[0], image.shape[1])
     removed = remove_superfluous(instances, shape, removal)
-    crops = embed_crops(image, removed.instances, options, model=texture, phase_maps=phase_maps)
-    materials = find_materials(crops, removed.instances.areas, options)
-    phases, confidence = draw_materials(removed.instances, materials, shape)
+    seen = look_at_texture(image, options, texture)
+    left = removed.instances
+    crops = embed_crops(image, left, options, phase_maps=phase_maps, seen=seen)
+    parted: list[dict[str, Any]] = []
+    if options.part and crops.wide.any():
+        materials, phases, confidence, parted = _parted(
+            left, crops, seen, shape, options, phase_maps
+        )
+    else:
+        materials = find_materials(crops, left.areas, options)
+        phases, confidence = draw_materials(left, materials, shape)
     return Boosted(
-        removed.instances,
+        left,
         materials,
         phases,
         confidence,
-        (*removed.log, *_named(materials.log, removed)),
-        _facts(instances, removed, crops, materials),
+        (*removed.log, *_named((*parted, *materials.log), removed)),
+        _facts(instances, removed, crops, materials)
+        | {"number_rule": "scatter" if options.part and crops.wide.any() else "silhouette"},
+    )
+
+
+def _parted(
+    instances: Instances,
+    crops: Crops,
+    seen: TextureMaps,
+    shape: tuple[int, int],
+    options: MaterialOptions,
+    phase_maps: Field | None,
+) -> tuple[Materials, NDArray[np.uint8], NDArray[np.uint8], list[dict[str, Any]]]:
+    """Materials of masks and of pixels, confidence, and a log entry for each mask parted."""
+    owner = draw_owners(instances, shape)
+    described = [embed_places(shape, seen, options, phase_maps, share) for share in SHARES]
+    rows, cols = (
+        np.minimum(((np.arange(n) + 0.5) * side / n).astype(np.intp), side - 1)
+        for n, side in zip(described[0].shape[1:], shape, strict=True)
+    )
+    over = owner[np.ix_(rows, cols)]
+    under = (over >= 0) & crops.wide[over]
+    clusters = cluster_places(described[0], under if under.any() else over >= -1, options)
+    voted, agreement = vote(crops, clusters.centres, len(instances))
+    nearest = nearest_centres(described, clusters.centres, shape)
+    mixed = mixed_masks(owner, nearest, voted)
+    part = crops.wide & (mixed >= MIXED)
+    labels = np.where(part[owner], nearest, voted[owner]) + 1
+    labels[owner < 0] = 0
+    areas = np.bincount(labels.ravel(), minlength=len(clusters.centres) + 1)[1:]
+    order = np.argsort(-areas, kind="stable")
+    number = int((areas > 0).sum())
+    rank = np.zeros(len(order) + 1, dtype=np.uint8)
+    rank[order[:number] + 1] = np.arange(1, number + 1)
+    material = rank[voted + 1].astype(np.intp)
+    sure = np.append(np.clip(instances.scores * agreement, 0, 1), 0)
+    log = [
+        {
+            "action": "part",
+            "reason": "several textures",
+            "masks": [int(index)],
+            "share": round(float(mixed[index]), 4),
+            "material": int(material[index]),
+        }
+        for index in np.flatnonzero(part)
+    ]
+    joined = merges(material, agreement, number)
+    return (
+        Materials(material, agreement, number, clusters.curve, joined),
+        rank[labels],
+        np.round(255 * sure)[owner].astype(np.uint8),
+        log,
     )
 
 
@@ -101,7 +179,6 @@ def _facts(
         "candidates": len(instances),
         "survivors": len(removed.kept),
         "number": materials.number,
-        "number_rule": "silhouette",
         "number_curve": [list(row) for row in materials.curve],
         **crops.facts,
     }
@@ -115,14 +192,24 @@ def draw_materials(
     Masks are drawn from the largest to the smallest, so that a parent encircles a child of another
     material instead of engulfing it; of equal areas the better score is drawn later.
     """
-    phases = np.zeros(shape, dtype=np.uint8)
-    confidence = np.zeros(shape, dtype=np.uint8)
-    sure = np.round(255 * np.clip(instances.scores * materials.agreement, 0, 1)).astype(np.uint8)
+    owner = draw_owners(instances, shape, materials.material > 0)
+    sure = np.round(255 * np.clip(instances.scores * materials.agreement, 0, 1))
+    phases = np.append(materials.material, 0).astype(np.uint8)
+    return phases[owner], np.append(sure, 0).astype(np.uint8)[owner]
+
+
+def draw_owners(
+    instances: Instances, shape: tuple[int, int], drawn: NDArray[np.bool_] | None = None
+) -> NDArray[np.intp]:
+    """(H, W) index of the mask that each pixel belongs to, -1 without one.
+
+    The smallest of the masks of a pixel, of equal areas the one of better score; of those only
+    that are to be drawn, if given.
+    """
+    owner = np.full(shape, -1, dtype=np.intp)
     for index in np.lexsort((instances.scores, -instances.areas)):
-        if materials.material[index] == 0:
+        if drawn is not None and not drawn[index]:
             continue
         (top, left), part = mask_on_raster(instances, int(index), shape, 1.0)
-        where = np.s_[top : top + part.shape[0], left : left + part.shape[1]]
-        phases[where][part] = materials.material[index]
-        confidence[where][part] = sure[index]
-    return phases, confidence
+        owner[top : top + part.shape[0], left : left + part.shape[1]][part] = index
+    return owner

@@ -12,7 +12,7 @@ the masks wins.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,18 @@ from nital.boost.texture import STRIDE, TextureModel, load_texture_model, natura
 from nital.errors import UsageError
 from nital.masks.instances import Instances
 
-__all__ = ["Crops", "MaterialOptions", "Materials", "embed_crops", "find_materials", "vote"]
+__all__ = [
+    "Crops",
+    "MaterialOptions",
+    "Materials",
+    "TextureMaps",
+    "crop_sides",
+    "embed_crops",
+    "find_materials",
+    "look_at_texture",
+    "merges",
+    "vote",
+]
 
 Field = NDArray[np.float32]
 
@@ -48,6 +59,9 @@ class MaterialOptions:
         Chooses crops and starts of k-means.
     texture_weight, phase_weight
         Of the two kinds of evidence, both in units of their calibrated distance.
+    part
+        Part masks that hold several textures (:mod:`nital.boost.parting`); without it masks are
+        only joined, as in the paper.
 
     Raises
     ------
@@ -62,6 +76,7 @@ class MaterialOptions:
     seed: int = 0
     texture_weight: float = 1.0
     phase_weight: float = 1.0
+    part: bool = True
 
     def __post_init__(self) -> None:
         if self.crops < 1 or self.side < STRIDE or not 0 < self.inside <= 1:
@@ -90,11 +105,55 @@ class Crops:
         (M,) index of the mask that each crop lies in.
     facts
         What was done, for the record.
+    wide
+        (N,) bool: masks that have room for a crop of full size.
     """
 
     embeddings: Field
     mask: NDArray[np.intp]
     facts: dict[str, Any]
+    wide: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=bool))
+
+
+@dataclass(frozen=True)
+class TextureMaps:
+    """The texture maps of an image, made at its texture's natural size.
+
+    ``maps`` (C, h, w) and ``model`` are ``None`` where texture does not count; ``factor`` is the
+    natural size over the image's.
+    """
+
+    maps: Field | None
+    model: TextureModel | None
+    factor: float
+
+    @property
+    def step(self) -> float:
+        """Pixels of the image from one position of the maps to the next."""
+        return STRIDE / self.factor
+
+    def raster(self, shape: tuple[int, int]) -> tuple[int, int]:
+        """Positions along the sides of an image."""
+        if self.maps is not None:
+            return self.maps.shape[1], self.maps.shape[2]
+        rows, cols = (max(1, round(side / self.step)) for side in shape)
+        return rows, cols
+
+
+def look_at_texture(
+    image: Field, options: MaterialOptions, model: TextureModel | None = None
+) -> TextureMaps:
+    """Make the texture maps of a standardised (H, W) image, where texture counts."""
+    factor = natural_factor(image)
+    if options.texture_weight == 0:
+        return TextureMaps(None, model, factor)
+    model = model or load_texture_model()
+    return TextureMaps(model.maps(_resized(image, factor)), model, factor)
+
+
+def crop_sides(size: int, raster: tuple[int, int], other: tuple[int, ...]) -> tuple[int, ...]:
+    """Sides of a square of ``size`` positions of a raster, in positions of another one."""
+    return tuple(max(1, round(size * b / a)) for a, b in zip(raster, other, strict=True))
 
 
 @dataclass(frozen=True)
@@ -130,6 +189,7 @@ def embed_crops(
     *,
     model: TextureModel | None = None,
     phase_maps: Field | None = None,
+    seen: TextureMaps | None = None,
 ) -> Crops:
     """Embed K crops of every mask of a standardised (H, W) image.
 
@@ -146,30 +206,28 @@ def embed_crops(
     phase_maps
         (E, h, w) phase embedding of the compact model over the whole image, in units of its
         calibrated distance, to be joined to the texture; any resolution.
+    seen
+        The image's texture maps, where they have been made.
     """
     options = options or MaterialOptions()
-    factor = natural_factor(image)
-    step = STRIDE / factor  # pixels of the image that a position of the maps stands for
-    maps = model_maps = None
-    if options.texture_weight > 0:
-        model = model or load_texture_model()
-        maps = model_maps = model.maps(_resized(image, factor))
-    shape = tuple(max(1, round(side / step)) for side in image.shape)
-    if model_maps is not None:
-        shape = (model_maps.shape[1], model_maps.shape[2])
+    seen = seen or look_at_texture(image, options, model)
+    model = seen.model
+    shape = seen.raster((image.shape[0], image.shape[1]))
+    side = max(1, round(options.side / STRIDE))
     boxes, owner = [], []
+    wide = np.zeros(len(instances), dtype=bool)
     for index in range(len(instances)):
         rng = np.random.default_rng([options.seed, index])
-        corner, part = mask_on_raster(instances, index, (shape[0], shape[1]), step)
-        side = max(1, round(options.side / STRIDE))
+        corner, part = mask_on_raster(instances, index, shape, seen.step)
         found = crops_inside(part, side, options.crops, rng, options.inside)
+        wide[index] = len(found) > 0 and found[0, 2] - found[0, 0] == side
         boxes.append(found + np.array([*corner, *corner]))
         owner.append(np.full(len(found), index, dtype=np.intp))
     places = np.concatenate(boxes) if boxes else np.zeros((0, 4), dtype=np.int64)
     kinds = []
-    if maps is not None and model is not None:
+    if seen.maps is not None and model is not None:
         unit = options.texture_weight * max(model.threshold, 1e-6) ** -0.5
-        kinds.append(np.float32(unit) * model.embed_crops(maps, places))
+        kinds.append(np.float32(unit) * model.embed_crops(seen.maps, places))
     if phase_maps is not None and options.phase_weight > 0:
         means = _box_means(phase_maps, places / np.array([*shape, *shape]))
         kinds.append(np.float32(options.phase_weight) * means)
@@ -177,11 +235,12 @@ def embed_crops(
         raise UsageError("phases alone were asked for, but the model gives no phase embedding")
     facts = {
         "crops": len(places),
-        "side_px": round(options.side / factor, 2),
-        "texture_factor": round(factor, 4),
+        "side_px": round(options.side / seen.factor, 2),
+        "texture_factor": round(seen.factor, 4),
         "texture_model": None if model is None else model.sha256,
     }
-    return Crops(np.concatenate(kinds, axis=1), np.concatenate([*owner, []]).astype(np.intp), facts)
+    owners = np.concatenate([*owner, []]).astype(np.intp)
+    return Crops(np.concatenate(kinds, axis=1), owners, facts, wide)
 
 
 def find_materials(
@@ -223,6 +282,11 @@ def find_materials(
         )[0]
     clusters, agreement = vote(crops, tried[best].centres, len(areas))
     material, number = _ordered(clusters, np.asarray(areas, dtype=np.float64))
+    return Materials(material, agreement, number, tuple(curve), merges(material, agreement, number))
+
+
+def merges(material: NDArray[np.intp], agreement: Field, number: int) -> tuple[dict[str, Any], ...]:
+    """One entry of the log for each material that joins several masks."""
     log = []
     for each in range(1, number + 1):
         members = np.flatnonzero(material == each).tolist()
@@ -236,7 +300,7 @@ def find_materials(
                     "agreement": round(float(agreement[members].mean()), 4),
                 }
             )
-    return Materials(material, agreement, number, tuple(curve), tuple(log))
+    return tuple(log)
 
 
 def vote(crops: Crops, centres: Field, count: int) -> tuple[NDArray[np.intp], Field]:

@@ -32,6 +32,7 @@ __all__ = [
     "dominant_period",
     "load_texture_model",
     "natural_factor",
+    "squares_embedded",
     "texture_features",
 ]
 
@@ -166,19 +167,26 @@ def texture_features(
         squared distance 1 are as likely of one material as not.
     """
     model = model or load_texture_model()
-    maps = model.maps(image)
-    size = max(1, round(side / STRIDE))
-    mean = np.empty_like(maps)
-    spread = np.empty_like(maps)
+    return squares_embedded(model.maps(image), max(1, round(side / STRIDE)), model)
+
+
+def squares_embedded(maps: Field, size: int, model: TextureModel, step: int = 1) -> Field:
+    """(E, h, w) embeddings of squares of ``size`` positions around every ``step``-th position.
+
+    ``maps`` are those of the model; the embeddings are in units of the calibrated distance.
+    """
+    places = np.s_[::step, ::step]
+    statistics = np.empty((2 * model.channels, *maps[0][places].shape), dtype=np.float32)
     for index, layer in enumerate(maps):
-        mean[index] = ndimage.uniform_filter(layer, size, mode="reflect")
-        square = ndimage.uniform_filter(layer**2, size, mode="reflect")
-        variance = np.maximum(square - mean[index] ** 2, 0)
-        spread[index] = 0.5 * np.log(variance + SPREAD_FLOOR)
-    statistics = np.concatenate([mean, spread]).reshape(2 * model.channels, -1).T
-    embedded = model.embed(np.ascontiguousarray(statistics, dtype=np.float32))
+        mean = ndimage.uniform_filter(layer, size, mode="reflect")[places]
+        square = ndimage.uniform_filter(layer**2, size, mode="reflect")[places]
+        statistics[index] = mean
+        statistics[model.channels + index] = 0.5 * np.log(
+            np.maximum(square - mean**2, 0) + SPREAD_FLOOR
+        )
+    embedded = model.embed(np.ascontiguousarray(statistics.reshape(len(statistics), -1).T))
     unit = np.float32(max(model.threshold, 1e-6) ** -0.5)
-    return np.ascontiguousarray(unit * embedded.T.reshape(-1, *maps.shape[1:]))
+    return np.ascontiguousarray(unit * embedded.T.reshape(-1, *statistics.shape[1:]))
 
 
 def natural_factor(image: Field) -> float:

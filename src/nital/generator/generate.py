@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nital.errors import UsageError
-from nital.generator.candidates import Candidates, judge
-from nital.generator.coverage import Coverage
-from nital.generator.crops import Crop, crops_of, grid_points, touches_inner_edge
-from nital.generator.exact import judge_exactly
+from nital.generator.asking import CropRun
+from nital.generator.candidates import Candidates
+from nital.generator.crops import Crop, crops_of, grid_points
+from nital.generator.gaps import GapOptions
 from nital.generator.options import GeneratorOptions
 from nital.generator.regions import clean_regions
 from nital.masks.packed import PackedMasks
 from nital.masks.suppression import suppress_boxes, suppress_masks
-from nital.models.protocol import Embedding, PromptableModel, Selected, SelectiveModel
-from nital.prompts import PromptSet
+from nital.models.protocol import PromptableModel
 
 __all__ = ["Generated", "PromptSource", "generate"]
-
-POINTS_AT_ONCE = 64
-MOST_AREA = 0.25  # of the crop: a larger mask does not count as covering the points in it
 
 
 class PromptSource(Protocol):
@@ -52,6 +48,7 @@ def generate(
     options: GeneratorOptions | None = None,
     *,
     source: PromptSource | None = None,
+    gaps: GapOptions | None = None,
     target: str = "particles",
     progress: Callable[[float], None] | None = None,
 ) -> Generated:
@@ -67,6 +64,10 @@ def generate(
         SAM's settings.
     source
         Where to ask, instead of the grid.
+    gaps
+        With a source: how its later rounds end when little comes of them, and how gaps that stay
+        are asked about; left out, all points of the source that no mask holds are asked and no
+        others.
     target
         Passed on to models that want to know what is looked for.
     progress
@@ -89,9 +90,9 @@ def generate(
             if progress is not None:
                 progress((before + share) / len(crops))
 
-        found = _generate_in_crop(
-            model, image, crop, options, rounds, target, source is not None, facts, part_done
-        )
+        asked_gaps = gaps if source is not None else None
+        run = CropRun(model, target, crop, shape, options, facts, source is not None)
+        found = _generate_in_crop(run, image, rounds, asked_gaps, part_done)
         parts.append(found)
         layers.append(np.full(len(found), 1 / (crop.shape[0] * crop.shape[1])))
     masks = PackedMasks.join(parts)
@@ -120,107 +121,36 @@ def _rounds(
 
 
 def _generate_in_crop(
-    model: PromptableModel,
+    run: CropRun,
     image: NDArray[Any],
-    crop: Crop,
-    options: GeneratorOptions,
     rounds: list[NDArray[np.float32]],
-    target: str,
-    adaptive: bool,
-    facts: dict[str, int],
+    gaps: GapOptions | None,
     progress: Callable[[float], None],
 ) -> PackedMasks:
     """Masks of one crop, in the image's coordinates, those that overlap too much suppressed."""
-    shape = (image.shape[0], image.shape[1])
-    empty = PackedMasks.empty(shape)
-    total = sum(len(points) for points in rounds)
-    if total == 0:
+    empty = PackedMasks.empty(run.shape)
+    if sum(len(points) for points in rounds) == 0:
         return empty
-    embedding = model.embed(image[crop.place], target)
-    coverage = Coverage.of(crop.shape)
-    found: list[Candidates] = []
-    exact: list[PackedMasks] = []
-    done = 0
-    for points in _chunks(rounds):
-        done += len(points)
-        if adaptive:
-            asked = points[~coverage.holds(points)]
-            facts["skipped"] += len(points) - len(asked)
-            points = asked
-        if len(points) == 0:
-            continue
-        facts["prompts"] += len(points)
-        selected = _select(model, embedding, points, options)
-        if options.exact:
-            exact.append(judge_exactly(model, embedding, selected, points, crop, shape, options))
-        else:
-            fresh = _judge(selected, points, crop, shape, options)
-            found.append(fresh)
-            if adaptive:
-                coverage.add(fresh, MOST_AREA * crop.shape[0] * crop.shape[1])
-        progress(done / total)
+    run.embed(image[run.crop.place])
+    for number, points in enumerate(rounds):
+        run.ask(points, gaps if number > 0 else None)
+        progress((number + 1) / (len(rounds) + (gaps is not None)))
+    if gaps is not None and not run.options.exact:
+        run.fill(gaps)
+    options = run.options
     if options.exact:
-        masks = PackedMasks.join([*exact, empty])
-        facts["candidates"] += len(masks)
+        masks = PackedMasks.join([*run.exact, empty])
+        run.facts["candidates"] += len(masks)
         kept = suppress_boxes(masks.boxes - [0, 0, 1, 1], masks.scores, options.box_nms_thresh)
         return masks.take(kept)
-    if not found:
+    if not run.found:
         return empty
-    candidates = Candidates.join(found)
-    facts["candidates"] += len(candidates)
+    candidates = Candidates.join(run.found)
+    run.facts["candidates"] += len(candidates)
     kept = suppress_boxes(
         candidates.boxes - [0, 0, 1, 1], candidates.scores, options.box_nms_thresh
     )
-    return _enlarged(candidates.take(kept), crop, shape)
-
-
-def _chunks(rounds: list[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-    """Points that are asked together; a round begins when the one before is answered."""
-    for points in rounds:
-        for start in range(0, len(points), POINTS_AT_ONCE):
-            yield points[start : start + POINTS_AT_ONCE]
-
-
-def _judge(
-    selected: Selected,
-    points: NDArray[np.float32],
-    crop: Crop,
-    shape: tuple[int, int],
-    options: GeneratorOptions,
-) -> Candidates:
-    """Stable masks that the crop does not cut."""
-    fresh = judge(
-        selected,
-        points,
-        crop.shape,
-        offset=options.stability_score_offset,
-        lowest_stability=options.stability_score_thresh,
-    )
-    return fresh.take(~touches_inner_edge(fresh.boxes, crop, shape))
-
-
-def _select(
-    model: PromptableModel,
-    embedding: Embedding,
-    points: NDArray[np.float32],
-    options: GeneratorOptions,
-) -> Selected:
-    """Masks with a predicted IoU above the bar, drawn after they are chosen where possible."""
-    prompts = PromptSet.from_points(points, "generator")
-    bar, best = options.pred_iou_thresh, options.best_of_three
-    if hasattr(model, "decode_selected"):
-        selective = cast(SelectiveModel, model)
-        return selective.decode_selected(embedding, prompts, lowest_score=bar, best=best)
-    decoded = model.decode(embedding, prompts, "object")
-    wanted = decoded.scores > bar
-    if best:
-        wanted &= np.arange(wanted.shape[1]) == decoded.scores.argmax(1)[:, None]
-    return Selected(
-        decoded.logits[wanted],
-        decoded.scores[wanted],
-        decoded.windows[wanted],
-        np.nonzero(wanted)[0],
-    )
+    return _enlarged(candidates.take(kept), run.crop, run.shape)
 
 
 def _enlarged(candidates: Candidates, crop: Crop, shape: tuple[int, int]) -> PackedMasks:

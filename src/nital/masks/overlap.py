@@ -37,6 +37,7 @@ def overlaps(instances: Instances) -> tuple[NDArray[np.intp], NDArray[np.float32
 
     The area is measured on the cells of the finer grid of each pair; of two equally fine grids, on
     the one that lies first in the image, so that the order of the candidates does not matter.
+    Candidates on one and the same window are compared by one product of matrices.
 
     Returns
     -------
@@ -55,6 +56,10 @@ def overlaps(instances: Instances) -> tuple[NDArray[np.intp], NDArray[np.float32
     fine = np.where(swap, pairs[:, 1], pairs[:, 0])
     coarse = np.where(swap, pairs[:, 0], pairs[:, 1])
     masks = instances.logits > 0
+    if len(masks) <= CHUNK and (windows == windows[0]).all():
+        flat = masks.reshape(len(masks), -1).astype(np.float32)
+        shared = (flat @ flat.T)[pairs[:, 0], pairs[:, 1]] * cells[0]
+        return pairs[shared > 0], shared[shared > 0]
     grid = masks.shape[1]
     steps = (np.arange(grid) + 0.5) / grid
     shared = np.empty(len(pairs), dtype=np.float32)
