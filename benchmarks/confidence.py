@@ -178,7 +178,7 @@ def compare(target: str, made: SimulatedMicrograph, found: Segmentation) -> Exam
     return Examined(
         table["confidence"].to_numpy() if of_objects else np.ones(len(names)),
         real,
-        (area - true_area) / perimeter,
+        outward(area, true_area, perimeter, of_objects),
         width,
         whole,
         diameters(list(seen.values())),
@@ -188,6 +188,16 @@ def compare(target: str, made: SimulatedMicrograph, found: Segmentation) -> Exam
         unclaimed if of_objects else None,
         measured,
     )
+
+
+def outward(area: Array, true_area: Array, perimeter: Array, of_objects: bool) -> Array:
+    """How far outlines lie outside the true ones, in pixels.
+
+    That of objects such that the areas differ by the factor exp(shift * perimeter / area).
+    """
+    if of_objects:
+        return np.asarray(np.log(area / true_area) * area / perimeter)
+    return np.asarray((area - true_area) / perimeter)
 
 
 def counted(truth: NDArray[np.int32], without: set[int]) -> float:
@@ -208,39 +218,58 @@ def diameters(areas: list[float]) -> Array:
 def fit_objects(images: list[Examined]) -> dict[str, Any]:
     """Figures of grains or particles."""
     confidence = np.concatenate([image.confidence for image in images])
-    real = np.concatenate([image.real for image in images])
+    real = chances(confidence, np.concatenate([image.real for image in images]))
     judged = [
         image for image in images if image.unclaimed is not None and len(image.confidence) >= FEWEST
     ]
-    rates = np.array(
-        [
-            max(image.missed_number, 0.5)
-            / image.found_number
-            / max(image.unclaimed, doubts.LEAST_UNCLAIMED)
-            for image in judged
-            if image.unclaimed is not None
-        ]
-    )
-    sizes = np.array(
-        [
-            np.median(image.missed_sizes) / np.median(found_sizes(image))
-            for image in judged
-            if len(image.missed_sizes) >= FEWEST
-        ]
-    )
+    sizes = np.array([missed_size(image) for image in judged])
+    sizes = np.where(np.isnan(sizes), np.nanmedian(sizes), sizes)
+    missed = {
+        "unclaimed": [rounded(image.unclaimed or 0.0) for image in judged],
+        "number": [rounded(max(image.missed_number, 0.5) / image.found_number) for image in judged],
+        "size": [rounded(size) for size in sizes.tolist()],
+        "leaning": [leaning(image, real) for image in judged],
+        "larger": [rounded(larger(image)) for image in judged],
+    }
     return {
         "objects": len(confidence),
         "images": len(images),
         "confidence": list(KNOTS),
-        "real": chances(confidence, real),
+        "real": real,
         "shift": list(shifts(images)),
-        "missed": {
-            "number": rounded(float(np.median(rates))),
-            "spread": rounded(robust_deviation(np.log(rates))),
-            "size": rounded(float(np.median(sizes))),
-            "size_spread": rounded(robust_deviation(np.log(sizes))),
-        },
+        "missed": missed,
     }
+
+
+def missed_size(image: Examined) -> float:
+    """Diameter of the objects missed over that of those found; not a number for few missed."""
+    if len(image.missed_sizes) < FEWEST:
+        return math.nan
+    return float(np.median(image.missed_sizes) / np.median(found_sizes(image)))
+
+
+def leaning(image: Examined, real: list[float]) -> float:
+    """What to add to the logit of each object's chance so that as many are real as truly are."""
+    chance = np.interp(image.confidence, KNOTS, real)
+    number = len(chance)
+    share = (image.real.sum() + PRIOR * chance.mean()) / (number + PRIOR)
+    low, high = -10.0, 10.0
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        odds = chance * math.exp(middle)
+        if float((odds / (odds + 1.0 - chance)).mean()) < share:
+            low = middle
+        else:
+            high = middle
+    return rounded(low)
+
+
+def larger(image: Examined) -> float:
+    """How far the objects that are real lie above the invented ones, as `Missed.larger` has it."""
+    size = np.log(found_sizes(image))
+    if min(image.real.sum(), (~image.real).sum()) < FEWEST or size.std() <= 0.0:
+        return 0.0
+    return float((np.median(size[image.real]) - np.median(size[~image.real])) / size.std())
 
 
 def found_sizes(image: Examined) -> Array:

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from scipy.special import ndtri
 
 from nital.metrology import Measurements, measure, measure_labels
-from nital.metrology.doubts import Missed, material_shift, reliability
+from nital.metrology.doubts import material_shift, missed_of, reliability
 from nital.micrograph import Micrograph, PixelSize
 from nital.segmentation import ModelInfo, Segmentation
 
@@ -137,19 +137,22 @@ def doubtful_cells(objects: int) -> Structure:
     """Cells of which some boundaries are missing and others invented, at a wrong scale."""
     side = round(15 * math.sqrt(objects))
     density = objects / (side * SCALE.value) ** 2 * 1e6
-    missed = reliability("grains").missed
+    missed = missed_of("grains", UNCLAIMED)
 
     def draw(rng: np.random.Generator) -> Drawn:
         true = cells(rng, objects, side, 1)
-        hidden = missed.number * UNCLAIMED * math.exp(missed.spread * rng.standard_normal())
+        like = missed.drawn(1, rng)
+        hidden, leaning = float(like.number[0]), float(like.leaning[0])
         labels = merge_cells(rng, true, int(rng.binomial(true.max(), hidden / (1.0 + hidden))))
         count = int(labels.max())
         confidence = rng.uniform(0.75, 0.98, count + 1)
-        real = chance_of(confidence, "grains")
+        size = np.log(np.maximum(np.bincount(labels.ravel()), 1))
+        size = (size - size[1:].mean()) / size[1:].std()
+        real = chance_of(confidence, "grains", leaning + float(like.larger[0]) * size)
         invented = np.flatnonzero(rng.random(count + 1) < (1.0 - real) / real)
         whole = int(labels.max())
         labels = split_cells(rng, labels, invented)
-        confidence = calibrated(rng, confidence[: whole + 1], int(labels.max()) - whole)
+        confidence = calibrated(rng, confidence[: whole + 1], int(labels.max()) - whole, leaning)
         found = measured_as(rng, labels, "grains", confidence, sure=np.ones(labels.shape))
         return Drawn(found, clean_of(true, "grains").found)
 
@@ -165,17 +168,21 @@ def clean_of(labels: Labels, target: Any, phases: NDArray[np.uint8] | None = Non
 
 
 def calibrated(
-    rng: np.random.Generator, confidence: NDArray[np.float64], invented: int
+    rng: np.random.Generator, confidence: NDArray[np.float64], invented: int, leaning: float
 ) -> NDArray[np.float64]:
     """Confidence of real objects and, behind them, of invented ones: low ones are more likely."""
-    odds = 1.0 - chance_of(confidence, "grains")
+    odds = 1.0 - chance_of(confidence, "grains", leaning)
     return np.append(confidence, rng.choice(confidence, invented, p=odds / odds.sum()))
 
 
-def chance_of(confidence: NDArray[np.float64], target: str) -> NDArray[np.float64]:
-    """Chance that an object is real, as Nital takes it."""
+def chance_of(
+    confidence: NDArray[np.float64], target: str, leaning: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Chance that an object is real, as Nital takes it, in an image that leans so."""
     known = reliability(target)
-    return np.interp(confidence, known.confidence, known.real)
+    real = np.interp(confidence, known.confidence, known.real)
+    odds = real * np.exp(leaning)
+    return np.asarray(odds / (odds + 1.0 - real))
 
 
 def split_cells(rng: np.random.Generator, labels: Labels, chosen: NDArray[np.integer]) -> Labels:
@@ -252,30 +259,26 @@ def particle_structure(objects: int) -> Structure:
 def doubtful_particles(objects: int) -> Structure:
     """The same, with some missed, some invented, and outlines and scale that are off."""
     side = round(22 * math.sqrt(objects))
-    known = reliability("particles")
+    known, missed = reliability("particles"), missed_of("particles", UNCLAIMED)
 
     def draw(rng: np.random.Generator) -> Drawn:
         number = rng.poisson(objects * ((side + 2 * MARGIN) / side) ** 2)
         confidence = rng.uniform(0.8, 0.98, number)
-        real = chance_of(confidence, "particles")
+        like = missed.drawn(1, rng)
+        real = chance_of(confidence, "particles", float(like.leaning[0]))
         confidence = np.append(confidence, confidence[rng.random(number) < (1.0 - real) / real])
         radii = MEDIAN / 2.0 * np.exp(SPREAD * rng.standard_normal(len(confidence)))
         shift = known.shift[0] * rng.standard_normal()
         shift = shift + known.shift[1] * rng.standard_normal(len(confidence))
-        radii = np.maximum(radii * (1.0 + OPEN / 2.0 * shift), 0.3 * radii)
+        radii *= np.exp(OPEN / 2.0 * shift)
         labels = powder(rng, side, radii)
         pieces, owner = pieces_of(labels)
         by_piece = np.append(0.9, confidence)[owner]
         sure = np.full(labels.shape, 1.0 - OPEN)
         found = measured_as(rng, pieces, "particles", by_piece, sure=sure)
-        missed = replace(
-            known.missed,
-            number=known.missed.number
-            * UNCLAIMED
-            * math.exp(known.missed.spread * rng.standard_normal()),
-            size=known.missed.size * math.exp(known.missed.size_spread * rng.standard_normal()),
+        return Drawn(
+            found, truth=powder_truth(objects / side**2, float(like.number[0]), float(like.size[0]))
         )
-        return Drawn(found, truth=powder_truth(objects / side**2, missed))
 
     return Structure("doubtful particles", "particles", objects, draw, {})
 
@@ -298,24 +301,24 @@ def pieces_of(labels: Labels) -> tuple[Labels, NDArray[np.int32]]:
     return np.searchsorted(names, labels).astype(np.int32), names
 
 
-def powder_truth(density: float, missed: Missed) -> dict[str, float]:
+def powder_truth(density: float, hidden: float, size: float) -> dict[str, float]:
     """Quantities of discs of log-normal size and, for each, so many that are hard to see.
 
     Parameters
     ----------
     density
         Of those that are easily seen, for each pixel.
-    missed
-        The others: how many for each, and their size.
+    hidden, size
+        The others: how many for each, and their diameter over that of the first.
     """
     steps = (np.arange(4000) + 0.5) / 4000
     easy = MEDIAN * np.exp(SPREAD * ndtri(steps)) * SCALE.value
-    diameter = np.concatenate([easy, missed.size * easy])
-    weight = np.repeat([1.0, missed.number], len(easy)) / len(easy)
+    diameter = np.concatenate([easy, size * easy])
+    weight = np.repeat([1.0, hidden], len(easy)) / len(easy)
     order = np.argsort(diameter)
     diameter, weight = diameter[order], weight[order]
     area = math.pi / 4.0 * diameter**2
-    total = 1.0 + missed.number
+    total = 1.0 + hidden
     deviation = np.average(
         (np.log(diameter) - np.average(np.log(diameter), weights=weight)) ** 2, weights=weight
     )

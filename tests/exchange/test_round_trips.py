@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from nital.exchange import FORMATS, LabelField, read_fields
+from nital.micrograph import PixelSize
 
 LABEL_IMAGES = array_shapes(min_dims=2, max_dims=2, max_side=9).flatmap(
     lambda shape: arrays(np.int32, shape, elements=st.sampled_from([0, 0, 1, 1, 2, 7]))
@@ -40,7 +41,7 @@ def test_every_format_gives_the_same_labels(tmp_path, awkward, name):
         assert back.name == "steel"
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name != "ome-zarr"])
+@pytest.mark.parametrize("name", FORMATS)
 @settings(max_examples=20, deadline=None)
 @given(labels=LABEL_IMAGES)
 def test_any_label_image_comes_back(name, labels):
@@ -48,6 +49,20 @@ def test_any_label_image_comes_back(name, labels):
         (back,) = read_fields(written(folder, LabelField("any", labels), name))
     np.testing.assert_array_equal(back.labels, labels)
     assert back.phases is None
+
+
+@settings(max_examples=15, deadline=None)
+@given(labels=LABEL_IMAGES, chunk=st.integers(1, 5), side=st.floats(1e-6, 1e3))
+def test_ome_zarr_keeps_holes_and_single_pixels_across_chunks(labels, chunk, side):
+    phases = (labels % 3).astype(np.uint8)
+    field = LabelField("any", labels, phases, PixelSize(side, "given"))
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nital.exchange.ome._CHUNK", chunk)
+        (back,) = read_fields(written(folder, field, "ome-zarr"))
+    np.testing.assert_array_equal(back.labels, labels)
+    np.testing.assert_array_equal(back.phases, phases)
+    assert back.labels.dtype == np.int32
+    assert back.pixel_size.value == pytest.approx(side)
 
 
 @pytest.mark.parametrize("name", ["coco", "label-studio"])

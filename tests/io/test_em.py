@@ -155,6 +155,33 @@ def test_ser_of_several_frames(tmp_path: Path, noise: NDArray[np.uint8]) -> None
 
 
 @needs_rsciio
+def test_emi_with_its_ser_files(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
+    """TIA keeps what it knows in the emi file, and the images in ser files named after it."""
+    frames = [noise[:, :96].astype(np.uint16) + shift for shift in (0, 1)]
+    for number, frame in enumerate(frames, start=1):
+        (tmp_path / f"scan_{number}.ser").write_bytes(ser_file([frame], 4.2e-10))
+    information = (
+        b"<ObjectInfo><ExperimentalDescription><Root><Data><Label>Mode</Label>"
+        b"<Value>STEM nP SA Zoom Image</Value><Unit></Unit></Data></Root></ExperimentalDescription>"
+        b"<AcquireInfo></AcquireInfo></ObjectInfo>"
+    )
+    (tmp_path / "scan.emi").write_bytes(bytes(64) + information + bytes(64))
+    micrograph = read(tmp_path / "scan.emi")
+    np.testing.assert_array_equal(micrograph.pixels, frames[0])
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(4.2e-4)
+    assert "2 images; page 0" in micrograph.warnings[0]
+    np.testing.assert_array_equal(read(tmp_path / "scan.emi", page=1).pixels, frames[1])
+
+
+@needs_rsciio
+def test_emi_without_its_ser_files(tmp_path: Path) -> None:
+    (tmp_path / "scan.emi").write_bytes(b"<ObjectInfo></ObjectInfo>")
+    with pytest.raises(InputError, match=r"scan\.emi: its images are in \.ser files beside it"):
+        read(tmp_path / "scan.emi")
+
+
+@needs_rsciio
 def test_ser_in_reciprocal_metres_is_no_length(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
     frame = noise[:, :96].astype(np.uint16)
     (tmp_path / "d.ser").write_bytes(ser_file([frame], 2.5e7))
@@ -169,6 +196,7 @@ WRITERS = [
     (".hspy", "hspy", np.uint8),
     (".nxs", "nexus", np.uint8),
     (".rpl", "ripple", np.uint16),
+    (".sur", "digitalsurf", np.int16),
     (".unf", "semper", np.int16),
 ]
 
@@ -177,21 +205,27 @@ def write_signal(path: Path, module: str, pixels: NDArray[Any], units: str = "nm
     """Write an image with half a unit to a pixel by the format's own writer."""
     if module in ("emd", "hspy", "nexus"):
         pytest.importorskip("h5py")
+    importlib.import_module(f"rsciio.{module}").file_writer(str(path), signal_of(pixels, units))
+
+
+def signal_of(pixels: NDArray[Any], units: str = "nm", frames: str = "s") -> dict[str, Any]:
+    """An image, or images along axes in another unit, as rosettasciio's writers take it."""
+    images = pixels.ndim - 2
     axes = [
         {
-            "name": name,
-            "units": units,
+            "name": f"axis{index}",
+            "units": frames if index < images else units,
             "scale": 0.5,
             "offset": 0.0,
             "size": size,
-            "navigate": False,
+            "navigate": index < images,
             "index_in_array": index,
             "is_binned": False,
             "_type": "UniformDataAxis",
         }
-        for index, (name, size) in enumerate(zip("yx", pixels.shape, strict=True))
+        for index, size in enumerate(pixels.shape)
     ]
-    signal = {
+    return {
         "data": pixels,
         "axes": axes,
         "metadata": {"General": {"title": "HAADF"}, "Signal": {"signal_type": ""}},
@@ -204,7 +238,6 @@ def write_signal(path: Path, module: str, pixels: NDArray[Any], units: str = "nm
         "package": "test",
         "package_version": "0",
     }
-    importlib.import_module(f"rsciio.{module}").file_writer(str(path), signal)
 
 
 @needs_rsciio
@@ -232,6 +265,71 @@ def test_reciprocal_units_are_no_length(
     micrograph = read(path)
     assert micrograph.pixel_size is None
     assert "not a length" in micrograph.warnings[0]
+
+
+@needs_rsciio
+@pytest.mark.parametrize(("units", "expected"), [("nm", 0.002), ("1/nm", None)])
+def test_frames_of_a_tvips_camera(
+    tmp_path: Path, noise: NDArray[np.uint8], units: str, expected: float | None
+) -> None:
+    frames = np.stack([noise, noise + 1, noise + 2]).astype(np.uint16)
+    path = tmp_path / "movie_000.tvips"
+    writer = importlib.import_module("rsciio.tvips").file_writer
+    signal = signal_of(frames, units)
+    for axis in signal["axes"]:
+        axis["scale"] = 2.0  # whole numbers are kept
+    writer(str(path), signal, show_progressbar=False)
+    micrograph = read(path, page=1)
+    np.testing.assert_array_equal(micrograph.pixels, frames[1])
+    assert micrograph.modality == "TEM"
+    if expected is None:
+        assert micrograph.pixel_size is None
+    else:
+        assert micrograph.pixel_size is not None
+        assert micrograph.pixel_size.value == pytest.approx(expected)
+    assert "3 images; page 0" in read(path).warnings[0]
+
+
+@needs_rsciio
+def test_of_a_blockfile_the_bright_field_is_read(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
+    """Not the patterns: they are no images of the specimen."""
+    patterns = np.zeros((*noise[:6, :8].shape, 16, 16), np.uint8)
+    signal = signal_of(patterns, "cm", frames="nm")
+    writer = importlib.import_module("rsciio.blockfile").file_writer
+    writer(str(tmp_path / "a.blo"), signal, navigator=noise[:6, :8], show_progressbar=False)
+    micrograph = read(tmp_path / "a.blo")
+    np.testing.assert_array_equal(micrograph.pixels, noise[:6, :8])
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(0.0005)
+
+
+@needs_rsciio
+def test_spectra_are_no_image(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
+    pytest.importorskip("h5py")
+    signal = signal_of(noise.astype(np.float32))
+    signal["axes"][0]["navigate"] = True
+    importlib.import_module("rsciio.hspy").file_writer(str(tmp_path / "lines.hspy"), signal)
+    with pytest.raises(InputError, match="holds spectra or diffraction stacks but no image"):
+        read(tmp_path / "lines.hspy")
+
+
+@needs_rsciio
+@pytest.mark.parametrize(("binning", "scale"), [(1, 0.25), (4, 1.0)])
+def test_the_pixel_size_of_a_binned_image_is_that_of_its_own_pixels(
+    tmp_path: Path, noise: NDArray[np.uint8], binning: int, scale: float
+) -> None:
+    """The camera's pixel size and its binning are in the tags; the calibration holds already."""
+    image = dm_image(noise[::binning, ::binning].copy(), scale, "nm")
+    image["ImageTags"]["Acquisition"] = {
+        "Parameters": {"Detector": {"hbin": ("long", binning), "vbin": ("long", binning)}},
+        "Device": {"CCD": {"Pixel Size (um)": ("float", 14.0)}},
+    }
+    thumbnail = dm_image(noise[::8, ::8].copy(), 1.0, "")
+    (tmp_path / "binned.dm3").write_bytes(dm_file([thumbnail, image], 3))
+    micrograph = read(tmp_path / "binned.dm3")
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(scale * 1e-3)
+    assert micrograph.pixels.shape == noise[::binning, ::binning].shape
 
 
 def mrc_file(pixels: NDArray[np.int16], angstroms: float) -> bytes:

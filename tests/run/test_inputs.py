@@ -37,6 +37,13 @@ def test_patterns_are_expanded_and_reach_into_subfolders(tree):
     assert names("**/*") == ["a.PNG", "b.tif", "deep/c.tif", "deep/er/d.jpg"]
 
 
+def test_of_a_folder_the_ser_files_are_taken_and_not_the_emi_that_names_them(tmp_path):
+    for name in ("a.emi", "a_1.ser", "a_2.ser"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [path.name for path in find_inputs([str(tmp_path)]).paths] == ["a_1.ser", "a_2.ser"]
+    assert [path.name for path in find_inputs([str(tmp_path / "a.emi")]).paths] == ["a.emi"]
+
+
 def test_files_are_taken_as_they_are_in_the_order_given_and_once(tree):
     assert names("notes.txt", "b.tif", "./b.tif", "deep/../b.tif") == ["notes.txt", "b.tif"]
 

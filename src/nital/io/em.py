@@ -19,17 +19,28 @@ from nital.io.units import to_micrometres
 __all__ = ["EM_SUFFIXES", "read_em"]
 
 _READERS = {
+    ".bcf": "rsciio.bruker",
+    ".blo": "rsciio.blockfile",
     ".dm3": "rsciio.digitalmicrograph",
     ".dm4": "rsciio.digitalmicrograph",
     ".emd": "rsciio.emd",
+    ".emi": "rsciio.tia",
     ".hspy": "rsciio.hspy",
     ".mrc": "rsciio.mrc",
     ".nxs": "rsciio.nexus",
     ".rpl": "rsciio.ripple",
     ".ser": "rsciio.tia",
+    ".sur": "rsciio.digitalsurf",
+    ".tvips": "rsciio.tvips",
     ".unf": "rsciio.semper",
 }
-_OF_ANY_MICROSCOPE = (".hspy", ".nxs", ".rpl", ".unf")
+# Spectra of a map, and patterns of a scan, are left where they are.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    ".bcf": {"select_type": "image"},
+    ".blo": {"lazy": True},
+}
+_OF_ANY_MICROSCOPE = (".bcf", ".hspy", ".nxs", ".rpl", ".sur", ".unf")
+_NONE = {".emi": "its images are in .ser files beside it, and there is none"}
 _NEED_H5PY = (".emd", ".hspy", ".nxs")
 EM_SUFFIXES = tuple(_READERS)
 # A ser file has no unit: a diffraction pattern in 1/m looks like pixels of many kilometres.
@@ -62,14 +73,18 @@ def read_em(path: Path, page: int | None) -> Decoded:
     logger.setLevel(logging.CRITICAL + 1)
     try:
         with reporting_damage(path, suffix):
-            signals = importlib.import_module(_READERS[suffix]).file_reader(str(path), lazy=False)
+            reader = importlib.import_module(_READERS[suffix]).file_reader
+            signals = reader(str(path), **_OPTIONS.get(suffix, {"lazy": False}))
+            if suffix == ".blo":
+                signals = [_bright_field(path, signals[0])]
             frames = [
                 (signal, frame)
                 for signal in signals
                 for frame in _frames(_plain(np.asarray(signal["data"])), signal["axes"])
             ]
             if not frames:
-                raise InputError(f"{path}: holds spectra or diffraction stacks but no image")
+                none = _NONE.get(suffix, "holds spectra or diffraction stacks but no image")
+                raise InputError(f"{path}: {none}")
             pages = [Page(frame.shape[:2], is_colour=frame.ndim == 3) for _, frame in frames]
             chosen, warnings = choose_page(path, pages, page)
             signal, pixels = frames[chosen]
@@ -80,6 +95,17 @@ def read_em(path: Path, page: int | None) -> Decoded:
     if len(frames) > 1:
         metadata |= {"pages": len(frames), "page": chosen}
     return Decoded(pixels, (facts,), warnings, metadata)
+
+
+def _bright_field(path: Path, patterns: dict[str, Any]) -> dict[str, Any]:
+    """The virtual bright field that a blockfile holds before its diffraction patterns."""
+    header = patterns["original_metadata"]["blockfile_header"]
+    shape = int(header["NY"]), int(header["NX"])
+    values = np.fromfile(
+        path, dtype=np.uint8, count=shape[0] * shape[1], offset=int(header["Data_offset_1"])
+    )
+    places = [axis | {"navigate": False} for axis in patterns["axes"][:2]]
+    return patterns | {"data": values.reshape(shape), "axes": places}
 
 
 def _plain(data: NDArray[Any]) -> NDArray[Any]:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.metrology.field import Field
+from nital.metrology.missed import Missed, missed_where
 from nital.metrology.runs import sum_over_runs
 from nital.segmentation import Target
 
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FIGURES",
-    "LEAST_UNCLAIMED",
     "PIXEL_SIZE_ERROR",
     "Doubts",
     "Missed",
     "Reliability",
     "find_doubts",
     "material_shift",
+    "missed_of",
     "open_width",
     "reliability",
 ]
@@ -45,29 +46,6 @@ FIGURES = Path(__file__).with_name("confidence.json")
 # an outline is off by so many times (1 - confidence) area / perimeter.
 _BY_CONFIDENCE = {"grains": (0.0, 0.5), "particles": (0.6, 0.2)}
 _LARGEST_SHIFT = 0.25
-# A mask may hold several objects, which no part left open shows.
-LEAST_UNCLAIMED = 0.05
-
-
-@dataclass(frozen=True)
-class Missed:
-    """Objects that are there and were not found.
-
-    Parameters
-    ----------
-    number
-        Typical number for each object found.
-    spread
-        Standard deviation of its logarithm between images.
-    size, size_spread
-        Their diameter over that of those found, typically, and the standard deviation of its
-        logarithm.
-    """
-
-    number: float
-    spread: float
-    size: float
-    size_spread: float
 
 
 @dataclass(frozen=True)
@@ -83,14 +61,11 @@ class Reliability:
         Standard deviation of the shift of outlines, in units of the summed doubt of the pixels of
         an object over its perimeter: what all objects of an image share, and what each has of
         its own.
-    missed
-        For each object found, where what no mask claims is as large as what they do.
     """
 
     confidence: tuple[float, ...]
     real: tuple[float, ...]
     shift: tuple[float, float]
-    missed: Missed
 
 
 @dataclass(frozen=True)
@@ -109,7 +84,8 @@ class Doubts:
     judged
         Whether the first three come from a model; otherwise the labels are taken for true.
     missed
-        Objects not found; ``None`` for as many as are invented, each like one that was found.
+        Objects not found, and how far confidence misleads; ``None`` for as many as are invented,
+        each like one that was found.
     """
 
     real: Array
@@ -128,8 +104,12 @@ def reliability(target: str) -> Reliability:
         tuple(found["confidence"]),
         tuple(found["real"]),
         (found["shift"][0], found["shift"][1]),
-        Missed(**found["missed"]),
     )
+
+
+def missed_of(target: str, unclaimed: float) -> Missed:
+    """What a model misses of grains or particles where it leaves so much open."""
+    return missed_where(unclaimed, _figures()[target]["missed"])
 
 
 @cache
@@ -174,15 +154,7 @@ def find_doubts(
         width = open_width(field, field.mask_probability)
         together, alone = known.shift
     real = np.interp(confidence, known.confidence, known.real)
-    missed = None
-    if field.unclaimed is not None:
-        typical = known.missed
-        missed = Missed(
-            typical.number * max(field.unclaimed, LEAST_UNCLAIMED),
-            typical.spread,
-            typical.size,
-            typical.size_spread,
-        )
+    missed = None if field.unclaimed is None else missed_of(target, field.unclaimed)
     return Doubts(real, together * width, alone * width, pixel_size, True, missed)
 
 

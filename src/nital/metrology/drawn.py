@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nital.metrology.doubts import Doubts
+from nital.metrology.drawn_objects import LEAST_AREA, DrawnObjects
 from nital.metrology.field import Field
 from nital.metrology.quantity import Finding
+from nital.metrology.shapes import LENGTHS, Shapes
 from nital.metrology.sizes import edge_weights
 from nital.segmentation import Target
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FRACTIONS", "MATRIX", "DrawnField", "DrawnObjects", "is_number"]
+__all__ = ["FRACTIONS", "MATRIX", "DrawnField", "is_number"]
 
 Array = NDArray[np.float64]
 MATRIX = 1
@@ -43,130 +44,19 @@ _OF_LENGTH = {
     "astm_g_hilliard": 2.0 / _LOG_2,
     "astm_g_abrams": 2.0 / _LOG_2,
 }
-# Lengths whose median goes with that of the diameter.
-_MEDIAN_LENGTHS = (
-    "feret_max_median",
-    "feret_min_median",
-    "inscribed_diameter_median",
-    "circumscribed_diameter_median",
-)
+_MEDIAN = "_median"
 _PERCENTS = (10, 50, 90)
 _WEIGHTED = {"": 0, "_area": 2, "_volume": 3}
 # In a network of cells there are three boundaries to a cell, so one more or less changes their
 # length by a third of what it changes the number; by half, where all cells are divided alike.
 # In between, with logarithms, on simulated micrographs.
 _LENGTH_PER_NUMBER = 0.4
-_MOST_DRAWS, _FEWEST_DRAWS, _DRAWN_NUMBERS = 400, 40, 400_000
-_LEAST_AREA = 0.05
-_MOST_MISSED = 1e6
 _DIMENSION_OF_SIZES = {"object_area_mean": 2, "ecd_geometric_sd": 0}
-_SEED = 20261121
 
 
 def is_number(name: str) -> bool:
     """Whether a quantity is a grain size number, which changes with the logarithm of the scale."""
     return name.startswith(_NUMBERS) and name != "astm_g_difference"
-
-
-class DrawnObjects:
-    """Objects taken so many times, and their outlines moved.
-
-    An object that is real with chance p is there with that chance. Where a model says what it left
-    open, that many are missed as it leads one to expect, more or fewer by a factor that the
-    draw shares. Where it does not, as many are missed as are invented: an object stands for
-    further ones, at random, 1 - p on average, so that sums over objects keep their mean.
-
-    Parameters
-    ----------
-    doubts
-        Of all objects of the field.
-    area, perimeter
-        (n,) of each, in pixels.
-    order
-        (n,) that does not depend on how objects are numbered.
-    hidden
-        Whether missed objects are hidden in those found, the more of them the larger these are.
-    """
-
-    def __init__(
-        self,
-        doubts: Doubts,
-        area: Array,
-        perimeter: Array,
-        order: NDArray[np.intp],
-        *,
-        hidden: bool = False,
-    ) -> None:
-        self._doubts, self._order = doubts, order
-        self._area, self._perimeter = area, perimeter
-        number = max(len(order), 1)
-        self._share = area / max(float(area.mean()), 1.0) if hidden and len(area) else area**0.0
-        self.draws = int(np.clip(_DRAWN_NUMBERS / number, _FEWEST_DRAWS, _MOST_DRAWS))
-
-    @cached_property
-    def there(self) -> Array:
-        """(draws, n) 1 where an object is real, 0 where it is invented."""
-        rng = np.random.default_rng(_SEED)
-        real = self._doubts.real[self._order]
-        return self._undone((rng.random((self.draws, len(real))) < real).astype(float))
-
-    @cached_property
-    def missed(self) -> Array:
-        """(draws, n) number of objects not found that each one found stands for."""
-        rng = np.random.default_rng(_SEED + 2)
-        real, missed = self._doubts.real[self._order], self._doubts.missed
-        if missed is None:
-            rate = np.broadcast_to(1.0 - real, (self.draws, len(real)))
-        else:
-            factor = np.exp(missed.spread * _deviates(self.draws, rng))
-            most = _MOST_MISSED / max(len(real), 1)
-            rate = np.minimum(missed.number * factor, most)[:, None] * self._share[self._order]
-        return self._undone(rng.poisson(rate).astype(float))
-
-    @cached_property
-    def missed_size(self) -> Array:
-        """(draws, 1) diameter of the objects not found over that of those found."""
-        missed = self._doubts.missed
-        if missed is None:
-            return np.ones((self.draws, 1))
-        rng = np.random.default_rng(_SEED + 3)
-        return np.exp(math.log(missed.size) + missed.size_spread * _deviates(self.draws, rng))[
-            :, None
-        ]
-
-    @cached_property
-    def divided(self) -> Array:
-        """(draws,) share of the change of sizes that is one of single grains, and not of all."""
-        rng = np.random.default_rng(_SEED + 4)
-        return rng.permutation((np.arange(self.draws) + 0.5) / self.draws)
-
-    @cached_property
-    def shift(self) -> Array:
-        """(draws, n) how far each outline is moved outwards, in pixels."""
-        rng = np.random.default_rng(_SEED + 1)
-        together, alone = (s[self._order] for s in (self._doubts.together, self._doubts.alone))
-        drawn = _deviates(self.draws, rng)[:, None] * together
-        drawn = drawn + rng.standard_normal((self.draws, len(alone))) * alone
-        return self._undone(drawn)
-
-    @cached_property
-    def area(self) -> Array:
-        """(draws, n) area of each object with its outline moved, > 0."""
-        moved = self._area + self._perimeter * self.shift
-        return np.asarray(np.maximum(moved, _LEAST_AREA * self._area))
-
-    def _undone(self, drawn: Array) -> Array:
-        """Columns in the order of the objects."""
-        placed = np.empty_like(drawn)
-        placed[:, self._order] = drawn
-        return placed
-
-
-def _deviates(number: int, rng: np.random.Generator) -> Array:
-    """Normal deviates in equal steps of probability, in random order."""
-    from scipy.special import ndtri
-
-    return rng.permutation(np.asarray(ndtri((np.arange(number) + 0.5) / number)))
 
 
 class DrawnField:
@@ -178,10 +68,20 @@ class DrawnField:
         What is measured, its objects, and what they are.
     doubts
         What may be wrong.
+    shapes
+        Of the particles, if there are any.
     """
 
-    def __init__(self, field: Field, table: pd.DataFrame, target: Target, doubts: Doubts) -> None:
+    def __init__(
+        self,
+        field: Field,
+        table: pd.DataFrame,
+        target: Target,
+        doubts: Doubts,
+        shapes: Shapes | None = None,
+    ) -> None:
         self._field, self._target, self._doubts = field, target, doubts
+        self._shapes = shapes
         self._phase = table["phase"].to_numpy()
         self._area = field.objects.area() if field.count else np.zeros(0)
         self._weight = edge_weights(field) if field.count else np.zeros(0)
@@ -195,6 +95,7 @@ class DrawnField:
             hidden=target == "grains",
         )
         self._sizes: dict[tuple[int | None, bool, bool], dict[str, Array]] = {}
+        self._medians: dict[tuple[bool, bool], dict[str, Array]] = {}
 
     def displacement(
         self, found: Finding, *, objects: bool = True, outlines: bool = True
@@ -295,7 +196,7 @@ class DrawnField:
         length = self._perimeter
         total = float(length[chosen].sum())
         if outlines:
-            length = np.maximum(length + 2.0 * math.pi * self._drawn.shift, _LEAST_AREA * length)
+            length = np.maximum(length + 2.0 * math.pi * self._drawn.outward, LEAST_AREA * length)
         moved = _change(self._sum(length, chosen, objects, 1), total)
         if found.phase is None or found.name not in ("lineal_intercept_mean", "mean_free_path"):
             return moved
@@ -311,18 +212,53 @@ class DrawnField:
         chosen = self._field.names == found.object
         if found.object is None:
             chosen = self._chosen(found.phase)
-        thicker = 2.0 * self._drawn.shift[:, chosen].mean(axis=1)
+        thicker = 2.0 * self._drawn.outward[:, chosen].mean(axis=1)
         return _change(max(found.value, 1.0) + thicker, max(found.value, 1.0))
 
     def _of_sizes(self, found: Finding, objects: bool, outlines: bool) -> Array | None:
         """Change of the logarithm of means and percentiles of sizes."""
-        name = "ecd_d50" if found.name in _MEDIAN_LENGTHS else found.name
+        name = found.name
+        if name.endswith(_MEDIAN):
+            return self._of_shapes(name.removesuffix(_MEDIAN), objects, outlines)
         if not name.startswith(("ecd_", "object_area_mean")):
             return None
         key = found.phase, objects, outlines
         if key not in self._sizes:
             self._sizes[key] = self._size_changes(*key)
         return self._sizes[key].get(name)
+
+    def _of_shapes(self, name: str, objects: bool, outlines: bool) -> Array | None:
+        """Change of the logarithm of the median of a descriptor of shape."""
+        if self._shapes is None or not self._shapes.chosen.any():
+            return None
+        key = objects, outlines
+        if key not in self._medians:
+            self._medians[key] = self._shape_changes(self._shapes, *key)
+        return self._medians[key].get(name)
+
+    def _shape_changes(self, shapes: Shapes, objects: bool, outlines: bool) -> dict[str, Array]:
+        """Change of every median; objects not found have the ratios of those found."""
+        chosen, drawn = shapes.chosen, self._drawn
+        weight = self._weight[chosen][None]
+        times = missed = None
+        if objects:
+            times, missed = weight * drawn.there[:, chosen], weight * drawn.missed[:, chosen]
+            none = times.sum(axis=1) + missed.sum(axis=1) <= 0.0
+            times = np.where(none[:, None], weight, times)
+        before = shapes.descriptors()
+        changes = {}
+        for name, values in shapes.descriptors(
+            drawn.outward[:, chosen] if outlines else None
+        ).items():
+            values = np.atleast_2d(values)
+            of = weight
+            if times is not None and missed is not None:
+                smaller = drawn.missed_size if name in LENGTHS else np.ones((drawn.draws, 1))
+                values = np.concatenate(np.broadcast_arrays(values, values * smaller), axis=1)
+                of = np.concatenate([times, missed], axis=1)
+            start = _medians(before[name][None], weight)
+            changes[name] = np.log(_medians(values, of) / start)
+        return changes
 
     def _size_changes(self, phase: int | None, objects: bool, outlines: bool) -> dict[str, Array]:
         """Change of every size of the objects of a phase, or of all."""
@@ -372,7 +308,7 @@ def _divided(area: Array, there: Array, missed: Array) -> tuple[Array, Array]:
 
 def _change(drawn: Array, value: float) -> Array:
     """(draws,) change of the logarithm of an amount that is never quite used up."""
-    return np.log(np.maximum(drawn, _LEAST_AREA * value) / value)
+    return np.log(np.maximum(drawn, LEAST_AREA * value) / value)
 
 
 def _size_statistics(area: Array, weight: Array) -> dict[str, Array]:
@@ -408,6 +344,14 @@ def _size_statistics(area: Array, weight: Array) -> dict[str, Array]:
         for percent, values in zip(_PERCENTS, percentiles.T, strict=True):
             found[f"ecd_d{percent}{suffix}"] = values
     return found
+
+
+def _medians(values: Array, weight: Array) -> Array:
+    """(draws,) weighted median of (draws, n) values > 0; either may be (1, n) for all draws."""
+    values, weight = np.broadcast_arrays(values, weight)
+    order = np.argsort(values, axis=1, kind="stable")
+    values, weight = (np.take_along_axis(each, order, axis=1) for each in (values, weight))
+    return _percentiles(values, weight)[:, _PERCENTS.index(50)]
 
 
 def _percentiles(diameter: Array, weight: Array) -> Array:

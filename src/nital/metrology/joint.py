@@ -16,6 +16,7 @@ from nital.metrology.drawn import FRACTIONS, DrawnField, is_number
 from nital.metrology.field import Field
 from nital.metrology.intervals import Interval
 from nital.metrology.quantity import Finding
+from nital.metrology.shapes import RATIOS, Shapes
 from nital.segmentation import Target
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ _DRAWS = 16_384
 _TAILS = (0.025, 0.975)
 _SEED = 20261122
 _ROUNDING = 1e-6
+_AT_MOST_ONE = tuple(f"{name}_median" for name in RATIOS)
 _WORDS = {"objects": "objects", "outlines": "outlines", "pixel_size": "the pixel size"}
 
 
@@ -66,7 +68,12 @@ class Displacements:
 
 
 def join_doubts(
-    findings: Iterable[Finding], field: Field, table: pd.DataFrame, target: Target, doubts: Doubts
+    findings: Iterable[Finding],
+    field: Field,
+    table: pd.DataFrame,
+    target: Target,
+    doubts: Doubts,
+    shapes: Shapes | None = None,
 ) -> Iterator[Finding]:
     """Widen the intervals of one field by what its labels and its scale leave in doubt.
 
@@ -78,8 +85,10 @@ def join_doubts(
         What is measured, its objects, and what they are.
     doubts
         What may be wrong.
+    shapes
+        Of the particles, if there are any.
     """
-    drawn = DrawnField(field, table, target, doubts)
+    drawn = DrawnField(field, table, target, doubts, shapes)
     together = Together()
     for found in findings:
         displaced = Displacements(
@@ -172,6 +181,8 @@ def joined(found: Finding, displaced: Displacements, together: Together | None =
         (together or Together()).sample(below, above, displaced), _TAILS, overwrite_input=True
     )
     interval = back(at + min(float(error[0]), 0.0)), back(at + max(float(error[1]), 0.0))
+    if found.name in _AT_MOST_ONE:
+        interval = interval[0], min(interval[1], 1.0)
     if count:
         interval = math.floor(interval[0] + _ROUNDING), math.ceil(interval[1] - _ROUNDING)
     budget = {"field": 0.0 if found.interval is None else _half(found.interval)}

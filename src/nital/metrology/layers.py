@@ -206,7 +206,7 @@ def _tilt(profile: LayerProfile) -> Finding:
     """Angle of the layer, counter-clockwise from the rows as seen on screen."""
     middle = (profile.upper + profile.lower) / 2.0
     slope, residual = _line(profile.along, middle)
-    series = Series(residual)
+    series = Series(residual, fitted=2)
     # Two of what the positions are worth go into the line itself.
     freedom = max(series.worth - 2.0, 1.0)
     error = math.sqrt((series.variance + _PIXEL_VARIANCE / 2.0) / freedom)
@@ -229,7 +229,7 @@ def _interface(
     side = {"upper": "left", "lower": "right"}[which] if profile.upright else which
     slope, residual = _line(profile.along, position)
     square = 1.0 / math.hypot(1.0, slope)
-    series = Series(residual * square)
+    series = Series(residual * square, fitted=2)
     deviation = math.sqrt(max(series.variance - _PIXEL_VARIANCE * square**2, 0.0))
     interval = deviation_interval(series, deviation)
     basis = "95 %: log-normal t interval" if interval else "no 95 % interval"

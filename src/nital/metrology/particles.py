@@ -1,4 +1,4 @@
-"""Shape of particles: the descriptors of ISO 9276-6, and the limits of what pixels can show."""
+"""Medians of the shape of particles (ISO 9276-6), and the limits of what pixels can show."""
 
 from __future__ import annotations
 
@@ -7,89 +7,38 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nital.metrology.circles import circumscribed_diameters, inscribed_diameters
-from nital.metrology.feret import feret_diameters
 from nital.metrology.field import Field
-from nital.metrology.hulls import edge_hulls
 from nital.metrology.intervals import Interval, quantile, quantile_interval
 from nital.metrology.quantity import Finding
+from nital.metrology.shapes import LENGTHS, RATIOS, Shapes
 from nital.metrology.sizes import EDGE_RULE, Sample
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["LOWER_LIMIT_PX", "particle_findings", "particle_warnings", "shape_descriptors"]
+__all__ = ["LOWER_LIMIT_PX", "particle_findings", "particle_warnings"]
 
 LOWER_LIMIT_PX = 5.0
 _MANY_BELOW = 0.05
 
-# name: dimension, what it is
-_DESCRIPTORS = {
-    "feret_max": (1, "largest distance of parallel tangents"),
-    "feret_min": (1, "smallest distance of parallel tangents"),
-    "inscribed_diameter": (1, "diameter of the largest circle inside"),
-    "circumscribed_diameter": (1, "diameter of the smallest circle around"),
-    "circularity": (0, "4 pi A / P^2, the form factor of the standard"),
-    "feret_ratio": (0, "smallest over largest Feret diameter, the aspect ratio of the standard"),
-    "solidity": (0, "area over that of the convex hull"),
-    "convexity": (0, "perimeter of the convex hull over the perimeter"),
-    "inscribed_ratio": (0, "inscribed over circumscribed circle, the irregularity of the standard"),
-}
 
-
-def shape_descriptors(
-    field: Field, table: pd.DataFrame, chosen: NDArray[np.bool_]
-) -> dict[str, NDArray[np.float64]]:
-    """Shape of each chosen object, lengths in pixels.
-
-    Ratios that the pixel grid would put above 1 are set to 1.
-
-    Parameters
-    ----------
-    field, table
-        What is measured, and its objects.
-    chosen
-        (n,) which of them.
-    """
-    if not chosen.any():
-        return {name: np.zeros(0) for name in _DESCRIPTORS}
-    objects = field.objects
-    area = objects.area()[chosen]
-    perimeter = field.boundaries.perimeter[1:][chosen]
-    largest, smallest = (values[chosen] for values in feret_diameters(field.hulls))
-    around = circumscribed_diameters(field.hulls)[chosen]
-    inside = inscribed_diameters(field.labels, objects, np.flatnonzero(chosen))
-    inside = np.minimum(inside, smallest)
-    hulls = edge_hulls(objects.runs, objects.owner, field.count)
-    return {
-        "feret_max": largest,
-        "feret_min": smallest,
-        "inscribed_diameter": inside,
-        "circumscribed_diameter": around,
-        "circularity": table["circularity"].to_numpy()[chosen],
-        "feret_ratio": smallest / largest,
-        "solidity": np.minimum(area / np.maximum(hulls.area()[chosen], 0.5), 1.0),
-        "convexity": np.minimum(hulls.perimeter()[chosen] / perimeter, 1.0),
-        "inscribed_ratio": inside / around,
-    }
-
-
-def particle_findings(field: Field, table: pd.DataFrame, sample: Sample) -> Iterator[Finding]:
+def particle_findings(
+    field: Field, table: pd.DataFrame, sample: Sample, shapes: Shapes
+) -> Iterator[Finding]:
     """Medians of the shape descriptors, and the lower size limit.
 
     Parameters
     ----------
     field, table
         What is measured, and its objects.
-    sample
-        Which of them to take.
+    sample, shapes
+        Which of them to take, and their shapes.
     """
     number = len(sample.weight)
     if number:
-        for name, values in shape_descriptors(field, table, sample.chosen).items():
-            dimension, what = _DESCRIPTORS[name]
+        for name, values in shapes.descriptors().items():
+            dimension, what = (1, LENGTHS[name]) if name in LENGTHS else (0, RATIOS[name])
             order = np.lexsort((sample.weight, values))
             values, weight = values[order], sample.weight[order]
             median, interval = quantile(values, 0.5, weight), quantile_interval(values, 0.5, weight)

@@ -18,6 +18,7 @@ from nital.metrology.layers import Stack, layer_findings, layer_warnings
 from nital.metrology.particles import particle_findings, particle_warnings
 from nital.metrology.phases import find_covers, fraction_findings, phase_findings
 from nital.metrology.quantity import Finding, Quantity, in_units
+from nital.metrology.shapes import Shapes, measure_shapes
 from nital.metrology.sizes import Weighting, select, size_findings
 from nital.segmentation import Target
 
@@ -83,7 +84,10 @@ def quantities(
     """
     warnings = list(_warnings(table, target, scale))
     found = _everywhere(field, table, target, precision)
-    special, more = _of_target(field, table, target, stack, scale)
+    shapes = None
+    if target == "particles":
+        shapes = measure_shapes(field, select(field, table, None, together=False).chosen)
+    special, more = _of_target(field, table, target, stack, scale, shapes)
     found += special
     warnings += more
     phases = np.unique(table["phase"].to_numpy())
@@ -93,7 +97,7 @@ def quantities(
             found += count_findings(field, table, phase)
             found += size_findings(table, select(field, table, phase, together), (), 0.0)
     warnings += list(_left_open(field, target, doubts))
-    found = list(join_doubts(found, field, table, target, doubts))
+    found = list(join_doubts(found, field, table, target, doubts, shapes))
     return tuple(in_units(found, scale)), tuple(warnings)
 
 
@@ -134,7 +138,12 @@ def _everywhere(
 
 
 def _of_target(
-    field: Field, table: pd.DataFrame, target: Target, stack: Stack, scale: float | None
+    field: Field,
+    table: pd.DataFrame,
+    target: Target,
+    stack: Stack,
+    scale: float | None,
+    shapes: Shapes | None,
 ) -> tuple[list[Finding], list[str]]:
     """What only this target has."""
     if target == "grains":
@@ -145,9 +154,9 @@ def _of_target(
     found = list(boundary_findings(field, length, area, how, framed=target == "layers"))
     if target == "phases":
         return found[:1], []
-    if target == "particles":
+    if shapes is not None:
         found += certain_findings(field, table)
-        found += particle_findings(field, table, select(field, table, None, together=False))
+        found += particle_findings(field, table, select(field, table, None, together=False), shapes)
         return found, list(particle_warnings(table))
     if target == "layers":
         return [*found, *layer_findings(stack.profiles)], list(layer_warnings(stack))

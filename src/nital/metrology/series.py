@@ -12,6 +12,7 @@ from nital.metrology.intervals import Interval, student
 __all__ = ["Series", "correlation_length_of", "deviation_interval", "mean_interval_of"]
 
 _NEGLIGIBLE = 0.05
+_MOST_LOST = 0.5
 
 
 class Series:
@@ -21,13 +22,16 @@ class Series:
     ----------
     values
         (k,), k >= 2.
+    fitted
+        Number of parameters that were fitted to the values and taken off: 1 for their mean, which
+        is taken off here, 2 for a straight line.
     """
 
-    def __init__(self, values: NDArray[np.float64]) -> None:
+    def __init__(self, values: NDArray[np.float64], fitted: int = 1) -> None:
         self.values = values
         self.mean = float(values.mean())
         self.variance = float(values.var(ddof=1))
-        self.correlation = _correlation(values - self.mean)
+        self.correlation = _restored(_correlation(values - self.mean), len(values), fitted)
 
     @property
     def worth(self) -> float:
@@ -38,6 +42,17 @@ class Series:
     def worth_of_squares(self) -> float:
         """Number of independent values that determine the variance as well."""
         return len(self.values) / (1.0 + 2.0 * float((self.correlation[1:] ** 2).sum()))
+
+
+def _restored(correlation: NDArray[np.float64], number: int, fitted: int) -> NDArray[np.float64]:
+    """Autocorrelation before parameters were fitted.
+
+    Each takes with it the share of the variance that one of the independent values has, and takes
+    that off the covariance at every lag.
+    """
+    worth = number / max(1.0 + 2.0 * float(correlation[1:].sum()), 1.0)
+    lost = min(fitted / worth, _MOST_LOST)
+    return np.asarray((correlation + lost) / (1.0 + lost)) if len(correlation) > 1 else correlation
 
 
 def _correlation(residual: NDArray[np.float64]) -> NDArray[np.float64]:

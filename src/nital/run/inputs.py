@@ -25,6 +25,8 @@ _TAKEN = (
     "summary.csv",
 )
 _ZARR = ".zarr"
+# It names the images of the ser files beside it, which a folder holds too.
+_EMI = ".emi"
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def _expand(argument: str) -> tuple[list[Path], str | None]:
     try:
         if path.is_dir() and path.suffix != _ZARR:
             images = [path / entry.name for entry in os.scandir(path) if _is_image(entry.path)]
+            images = [image for image in images if image.suffix.lower() != _EMI]
             problem = f"{argument}: the folder holds no image ({' '.join(IMAGE_SUFFIXES)}) itself"
             return sorted(images), None if images else f"{problem}; name its subfolders, if any"
         if path.exists():
