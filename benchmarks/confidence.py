@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 
 import nital
 from nital.evaluation.contingency import contingency
-from nital.metrology import Measurements, doubts, measure
+from nital.metrology import Measurements, doubts, measure, measure_labels
 from nital.metrology.field import Field
 from nital.metrology.planimetric import rectangle_weights
+from nital.metrology.shapes import RATIOS
 from nital.micrograph import Micrograph
 from nital.segmentation import Segmentation
 from nital.simulate import simulate
@@ -37,6 +38,19 @@ Array = NDArray[np.float64]
 FITTING, REPORTING = 9, 10
 KNOTS = (0.0, 0.3, 0.5, 0.7, 0.85, 1.0)
 MATCHED = 0.5
+HELD = (
+    "object_count",
+    "coverage",
+    "lineal_intercept_mean",
+    "object_area_mean",
+    "ecd_mean",
+    "ecd_d10",
+    "ecd_d50",
+    "ecd_d90",
+    "ecd_geometric_sd",
+    "feret_ratio_median",
+    "circularity_median",
+)
 FEWEST = 4
 SEEN = 9  # pixels of a true object that anyone could have found
 PRIOR = 4.0  # objects that are real as often as their confidence says, for each knot
@@ -102,7 +116,7 @@ class Examined:
     Parameters
     ----------
     confidence, real, shift, width, whole
-        (n,) of each object or material found: its confidence, whether it is real, how far its
+        (n,) of each object, layer or phase found: its confidence, whether it is real, how far its
         outline lies outside the true one, the width that the model leaves open, in pixels, and
         whether it is matched and off the edge.
     true_sizes, missed_sizes
@@ -113,6 +127,8 @@ class Examined:
         What no mask claims over what masks claim; ``None`` where the model does not say.
     found
         The measurements, with their intervals.
+    true
+        Values measured of the true labels.
     """
 
     confidence: Array
@@ -126,6 +142,7 @@ class Examined:
     found_number: float
     unclaimed: float | None
     found: Measurements
+    true: dict[str, float]
 
 
 def examined(target: str, half: int, seed: int, size: int) -> Examined:
@@ -139,14 +156,13 @@ def compare(target: str, made: SimulatedMicrograph, found: Segmentation) -> Exam
     """Match what was found with the truth."""
     measured = measure(found, pixel_size_error=0.0)
     of_objects = target in ("grains", "particles")
-    if of_objects:
-        truth = made.scene.objects.copy()
-        if target == "grains":
-            truth[made.scene.phases != 1] = 0
-        labels, sure = found.labels, found.mask_probability
-    else:
-        truth, labels, sure = made.scene.phases.astype(np.int32), found.phases, found.confidence
-    overlaps = contingency(truth, labels.astype(np.int32))
+    truth, labels = made.scene.objects.astype(np.int32), found.labels
+    sure = found.mask_probability if of_objects else found.confidence
+    if target == "grains":
+        truth = np.where(made.scene.phases == 1, truth, 0)
+    elif target == "phases":
+        truth, labels = made.scene.phases.astype(np.int32), found.phases.astype(np.int32)
+    overlaps = contingency(truth, labels)
     names = np.unique(labels[labels > 0]).astype(np.int32)
     field = Field(
         np.where(labels > 0, np.searchsorted(names, labels) + 1, 0).astype(np.int32),
@@ -168,6 +184,10 @@ def compare(target: str, made: SimulatedMicrograph, found: Segmentation) -> Exam
     area = np.zeros(0) if empty else field.objects.area()
     if of_objects:
         whole = real & ~table["touches_edge"].to_numpy()
+    elif target == "layers":
+        # One that holds others as well is not off by its interfaces.
+        held = own[(true > 0) & (overlaps.counts > 0.5 * overlaps.truth_areas[overlaps.rows])]
+        whole = real & (np.bincount(held, minlength=int(labels.max()) + 1)[names] == 1)
     else:
         # Where a material is missed, others are not off by their outlines.
         whole = np.full(len(names), bool(real.all()) and len(names) == int(truth.max()))
@@ -187,7 +207,18 @@ def compare(target: str, made: SimulatedMicrograph, found: Segmentation) -> Exam
         0.0 if empty else float(rectangle_weights(field.labels, field.count).sum()),
         unclaimed if of_objects else None,
         measured,
+        true_values(target, truth, made.scene.phases) if of_objects else {},
     )
+
+
+def true_values(
+    target: Any, truth: NDArray[np.int32], phases: NDArray[np.uint8]
+) -> dict[str, float]:
+    """What is to be found, without objects that nobody could see."""
+    seen = np.where(np.bincount(truth.ravel())[truth] >= SEEN, truth, 0).astype(np.int32)
+    true = measure_labels(seen, target=target, phases=phases if target == "grains" else None)
+    values = {q.name: float(q.value) for q in true.quantities if q.phase is None}
+    return values | {"object_count": float(len(np.unique(seen[seen > 0])))}
 
 
 def outward(area: Array, true_area: Array, perimeter: Array, of_objects: bool) -> Array:
@@ -238,7 +269,21 @@ def fit_objects(images: list[Examined]) -> dict[str, Any]:
         "real": real,
         "shift": list(shifts(images)),
         "missed": missed,
+        "shape": {name: off(judged, f"{name}_median") for name in RATIOS},
     }
+
+
+def off(images: list[Examined], name: str) -> list[float]:
+    """Mean and standard deviation of the logarithm of what is found over what is true."""
+    found = [
+        math.log(quantity.value / image.true[name])
+        for image in images
+        for quantity in image.found.quantities
+        if (quantity.name, quantity.phase) == (name, None) and name in image.true
+    ]
+    if len(found) < FEWEST:
+        return [0.0, 0.0]
+    return [rounded(float(np.mean(found))), rounded(float(np.std(found, ddof=1)))]
 
 
 def missed_size(image: Examined) -> float:
@@ -305,12 +350,12 @@ def shifts(images: list[Examined]) -> tuple[float, float]:
 
 
 def fit_materials(images: list[Examined]) -> dict[str, Any]:
-    """Figure of phases or layers, of micrographs whose materials were all found."""
+    """Figure of phases, or of layers, that are not taken for others."""
     relative = np.concatenate(
         [(image.shift / np.maximum(image.width, 0.05))[image.whole] for image in images]
     )
     return {
-        "materials": len(relative),
+        "outlines": len(relative),
         "images": len(images),
         "shift": rounded(robust_deviation(np.concatenate([relative, -relative]))),
     }
@@ -343,19 +388,19 @@ def check(target: str, images: list[Examined]) -> dict[str, Any]:
             "real_expected": rounded(float(predicted.mean())),
             "missed": sum(len(image.missed_sizes) for image in images),
             "true": sum(len(image.true_sizes) for image in images),
-            "counts_that_hold": held(images),
+            "intervals_that_hold": {name: held(images, name) for name in HELD},
         }
     return found
 
 
-def held(images: list[Examined]) -> list[int]:
-    """Of how many micrographs the interval of the count holds the true number."""
+def held(images: list[Examined], name: str) -> list[int]:
+    """Of how many micrographs the interval of a quantity holds what is true of the true labels."""
     number = of = 0
     for image in images:
-        count = next(q for q in image.found.quantities if q.name == "object_count")
-        if count.ci95 is not None:
-            of += 1
-            number += count.ci95[0] <= len(image.true_sizes) <= count.ci95[1]
+        for found in image.found.quantities:
+            if (found.name, found.phase) == (name, None) and found.ci95 and name in image.true:
+                of += 1
+                number += found.ci95[0] <= image.true[name] <= found.ci95[1]
     return [number, of]
 
 

@@ -23,6 +23,7 @@ Labels = NDArray[np.int32]
 SCALE = PixelSize(0.25, "simulated")
 SCALE_ERROR = 0.02
 UNCLAIMED = 0.08
+SIZES_ALIKE = 0.2  # of the logarithm
 OPEN = 0.1  # of the area of a particle is in doubt
 
 
@@ -140,10 +141,11 @@ def doubtful_cells(objects: int) -> Structure:
     missed = missed_of("grains", UNCLAIMED)
 
     def draw(rng: np.random.Generator) -> Drawn:
-        true = cells(rng, objects, side, 1)
+        true = cells(rng, objects, side, 0)
         like = missed.drawn(1, rng)
         hidden, leaning = float(like.number[0]), float(like.leaning[0])
-        labels = merge_cells(rng, true, int(rng.binomial(true.max(), hidden / (1.0 + hidden))))
+        number = int(rng.binomial(true.max(), hidden / (1.0 + hidden)))
+        labels = merge_cells(rng, true, number, float(like.size[0]))
         count = int(labels.max())
         confidence = rng.uniform(0.75, 0.98, count + 1)
         size = np.log(np.maximum(np.bincount(labels.ravel()), 1))
@@ -198,8 +200,12 @@ def split_cells(rng: np.random.Generator, labels: Labels, chosen: NDArray[np.int
     return renumbered(labels)
 
 
-def merge_cells(rng: np.random.Generator, labels: Labels, number: int) -> Labels:
-    """Take away the boundary between some pairs of neighbours."""
+def merge_cells(rng: np.random.Generator, labels: Labels, number: int, size: float) -> Labels:
+    """Take away the boundary between some pairs of neighbours.
+
+    In half of the fields any pairs; in the others, the rather a neighbour's diameter is ``size``
+    times the typical one.
+    """
     labels = labels.copy()
     pairs = np.concatenate(
         [
@@ -208,7 +214,15 @@ def merge_cells(rng: np.random.Generator, labels: Labels, number: int) -> Labels
         ]
     )
     pairs = np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0)
-    for first, second in pairs[rng.permutation(len(pairs))[:number]].tolist():
+    number = min(number, len(pairs))
+    chance = np.ones(len(pairs))
+    if rng.random() < 0.5:
+        diameter = np.log(np.bincount(labels.ravel())[pairs]) / 2.0
+        apart = diameter - np.median(diameter) - math.log(size)
+        pairs = np.where((apart[:, :1] < apart[:, 1:]), pairs[:, ::-1], pairs)
+        chance = np.exp(-((apart / SIZES_ALIKE) ** 2).min(axis=1) / 2.0) + 1e-9
+    chosen = rng.choice(len(pairs), number, replace=False, p=chance / chance.sum())
+    for first, second in pairs[chosen].tolist():
         labels[labels == second] = first
     return renumbered(labels)
 

@@ -348,3 +348,11 @@ def test_shapes_move_as_those_of_convex_bodies_do():
     grown = (side**2 + 4 * side + math.pi) * 4 * math.pi / (4 * side + 2 * math.pi) ** 2
     assert moved["circularity"][0, 1] == pytest.approx(grown)
     assert moved["feret_max"][0, 1] == pytest.approx(side * math.sqrt(2) + 2)
+
+
+def test_some_shapes_are_those_of_their_objects():
+    chosen = np.array([True, False, True, True, True, True])
+    values = np.array([5.0, 3.0, 1.0, 4.0, 2.0])
+    some = Shapes(chosen, *8 * [values]).some(3)
+    assert np.flatnonzero(some.chosen).tolist() == [0, 2, 3]
+    assert some.area.tolist() == some.circumscribed.tolist() == [5.0, 3.0, 1.0]

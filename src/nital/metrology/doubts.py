@@ -36,6 +36,7 @@ __all__ = [
     "missed_of",
     "open_width",
     "reliability",
+    "shape_error",
 ]
 
 Array = NDArray[np.float64]
@@ -110,6 +111,12 @@ def reliability(target: str) -> Reliability:
 def missed_of(target: str, unclaimed: float) -> Missed:
     """What a model misses of grains or particles where it leaves so much open."""
     return missed_where(unclaimed, _figures()[target]["missed"])
+
+
+def shape_error(name: str) -> tuple[float, float]:
+    """Mean and standard deviation of the logarithm of a ratio of shape, found over true."""
+    mean, deviation = _figures()["particles"]["shape"][name]
+    return float(mean), float(deviation)
 
 
 @cache

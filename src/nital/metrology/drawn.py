@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nital.metrology.doubts import Doubts
+from nital.metrology.doubts import Doubts, shape_error
 from nital.metrology.drawn_objects import LEAST_AREA, DrawnObjects
 from nital.metrology.field import Field
 from nital.metrology.quantity import Finding
@@ -45,6 +45,7 @@ _OF_LENGTH = {
     "astm_g_abrams": 2.0 / _LOG_2,
 }
 _MEDIAN = "_median"
+_MOST_SHAPES = 2000  # that tell how far a median moves
 _PERCENTS = (10, 50, 90)
 _WEIGHTED = {"": 0, "_area": 2, "_volume": 3}
 # In a network of cells there are three boundaries to a cell, so one more or less changes their
@@ -81,7 +82,7 @@ class DrawnField:
         shapes: Shapes | None = None,
     ) -> None:
         self._field, self._target, self._doubts = field, target, doubts
-        self._shapes = shapes
+        self._shapes = shapes and shapes.some(_MOST_SHAPES)
         self._phase = table["phase"].to_numpy()
         self._area = field.objects.area() if field.count else np.zeros(0)
         self._weight = edge_weights(field) if field.count else np.zeros(0)
@@ -240,24 +241,26 @@ class DrawnField:
         """Change of every median; objects not found have the ratios of those found."""
         chosen, drawn = shapes.chosen, self._drawn
         weight = self._weight[chosen][None]
-        times = missed = None
+        there, missed = weight, np.zeros_like(weight)
         if objects:
-            times, missed = weight * drawn.there[:, chosen], weight * drawn.missed[:, chosen]
-            none = times.sum(axis=1) + missed.sum(axis=1) <= 0.0
-            times = np.where(none[:, None], weight, times)
+            there, missed = weight * drawn.there[:, chosen], weight * drawn.missed[:, chosen]
+            none = there.sum(axis=1) + missed.sum(axis=1) <= 0.0
+            there = np.where(none[:, None], weight, there)
         before = shapes.descriptors()
+        after = shapes.descriptors(drawn.outward[:, chosen]) if outlines else before
         changes = {}
-        for name, values in shapes.descriptors(
-            drawn.outward[:, chosen] if outlines else None
-        ).items():
-            values = np.atleast_2d(values)
-            of = weight
-            if times is not None and missed is not None:
-                smaller = drawn.missed_size if name in LENGTHS else np.ones((drawn.draws, 1))
-                values = np.concatenate(np.broadcast_arrays(values, values * smaller), axis=1)
-                of = np.concatenate([times, missed], axis=1)
+        for name, values in after.items():
+            values, times = np.atleast_2d(values), there + missed
+            if name in LENGTHS and missed.any():
+                values = np.concatenate(
+                    np.broadcast_arrays(values, values * drawn.missed_size), axis=1
+                )
+                times = np.concatenate([there, missed], axis=1)
             start = _medians(before[name][None], weight)
-            changes[name] = np.log(_medians(values, of) / start)
+            changes[name] = np.log(_medians(values, times) / start)
+            if outlines and name not in LENGTHS and self._doubts.missed is not None:
+                mean, deviation = shape_error(name)
+                changes[name] = changes[name] - mean + deviation * drawn.shape
         return changes
 
     def _size_changes(self, phase: int | None, objects: bool, outlines: bool) -> dict[str, Array]:
@@ -272,7 +275,9 @@ class DrawnField:
         if objects:
             there, missed = self._drawn.there[:, chosen], self._drawn.missed[:, chosen]
             if self._target == "grains":
-                area, there = _divided(area, there, missed)
+                hidden = self._area[chosen].mean() * self._drawn.missed_size**2
+                area, there = _divided(area, there, missed, hidden, self._drawn.evenly)
+                weight = np.concatenate([weight, weight], axis=1)
             elif missed.any():
                 area = np.concatenate(
                     np.broadcast_arrays(area, area * self._drawn.missed_size**2), axis=1
@@ -292,18 +297,33 @@ class DrawnField:
         return changes
 
 
-def _divided(area: Array, there: Array, missed: Array) -> tuple[Array, Array]:
-    """Area of grains, and how many parts of it there are, as they fill the field.
+def _divided(
+    area: Array, there: Array, missed: Array, hidden: Array, evenly: Array
+) -> tuple[Array, Array]:
+    """Area of grains and of those hidden in them, and how many of each there are.
 
-    The area of an invented grain goes to one that is next to it in size, as the parts of a grain
-    are of one size; and a grain that hides others is divided into equal parts.
+    Grains fill the field. So the area of an invented one goes to one that is next to it in size,
+    as the parts of a grain are of one size; and those hidden in a grain take their area from it.
+
+    Parameters
+    ----------
+    area, there, missed
+        (draws, n) of each grain, whether it is real, and how many are hidden in it.
+    hidden
+        (draws, 1) area of a grain that is hidden because it is small.
+    evenly
+        (draws, 1) how far they are parts of equal size instead.
     """
     order = np.argsort(area.mean(axis=0), kind="stable")
     whole = np.array(np.broadcast_to(area, there.shape))
     given = whole * (1.0 - there)
     whole[:, order[1:]] += given[:, order[:-1]]
-    parts = missed + 1.0
-    return whole / parts, there * parts
+    equal = whole / (missed + 1.0)
+    part = evenly * equal + (1.0 - evenly) * np.minimum(hidden, equal)
+    return (
+        np.concatenate([whole - missed * part, part], axis=1),
+        np.concatenate([there, there * missed], axis=1),
+    )
 
 
 def _change(drawn: Array, value: float) -> Array:
@@ -348,10 +368,16 @@ def _size_statistics(area: Array, weight: Array) -> dict[str, Array]:
 
 def _medians(values: Array, weight: Array) -> Array:
     """(draws,) weighted median of (draws, n) values > 0; either may be (1, n) for all draws."""
-    values, weight = np.broadcast_arrays(values, weight)
     order = np.argsort(values, axis=1, kind="stable")
-    values, weight = (np.take_along_axis(each, order, axis=1) for each in (values, weight))
-    return _percentiles(values, weight)[:, _PERCENTS.index(50)]
+    values = np.take_along_axis(values, order, axis=1)
+    if len(order) == 1:
+        weight = weight[:, order[0]]
+    else:
+        weight = np.take_along_axis(np.broadcast_to(weight, order.shape), order, axis=1)
+    share = np.cumsum(weight, axis=1)
+    middle = (share - weight / 2.0) / share[:, -1:]
+    values = np.broadcast_to(values, middle.shape)
+    return np.array([np.interp(0.5, at, of) for at, of in zip(middle, values, strict=True)])
 
 
 def _percentiles(diameter: Array, weight: Array) -> Array:

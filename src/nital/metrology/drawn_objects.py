@@ -87,12 +87,17 @@ class DrawnObjects:
         rate = np.minimum(self._like.number, _MOST_MISSED / max(len(real), 1))
         if not self._hidden:
             return self._undone(rng.poisson(np.broadcast_to(rate[:, None], shape)).astype(float))
-        evenly = (rng.permutation(self.draws)[:, None] + 0.5) / self.draws
-        area = self._area[self._order]
+        area, evenly = self._area[self._order], self.evenly
         hidden = evenly * _of_the_largest(area, rate) + (1.0 - evenly) * rate[:, None] * (
             area / max(float(area.mean()), 1.0)
         )
         return self._undone(np.floor(hidden + rng.random(shape)))
+
+    @cached_property
+    def evenly(self) -> Array:
+        """(draws, 1) share of what is hidden that makes the parts of the largest objects alike."""
+        rng = np.random.default_rng(_SEED + 6)
+        return np.asarray((rng.permutation(self.draws)[:, None] + 0.5) / self.draws)
 
     @property
     def missed_size(self) -> Array:
@@ -104,6 +109,11 @@ class DrawnObjects:
         """(draws,) share of the change of sizes that is one of single grains, and not of all."""
         rng = np.random.default_rng(_SEED + 4)
         return rng.permutation((np.arange(self.draws) + 0.5) / self.draws)
+
+    @cached_property
+    def shape(self) -> Array:
+        """(draws,) how far masks of the image are of another shape, in standard deviations."""
+        return _deviates(self.draws, np.random.default_rng(_SEED + 7))
 
     @cached_property
     def outward(self) -> Array:

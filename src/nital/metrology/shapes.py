@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,16 @@ class Shapes:
     feret_min: Array
     inscribed: Array
     circumscribed: Array
+
+    def some(self, most: int) -> Shapes:
+        """Return at most so many of the objects, evenly spaced in the order of their areas."""
+        order = np.lexsort((self.perimeter, self.feret_max, self.area))
+        kept = order[:: -(-len(order) // most) or 1]
+        chosen = np.zeros_like(self.chosen)
+        chosen[np.flatnonzero(self.chosen)[kept]] = True
+        kept = np.sort(kept)
+        values = (getattr(self, each.name)[kept] for each in fields(self)[1:])
+        return Shapes(chosen, *values)
 
     def descriptors(self, outward: Array | None = None) -> dict[str, Array]:
         """Every descriptor of each object, ratios that the pixel grid puts above 1 set to 1.
