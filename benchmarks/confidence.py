@@ -274,7 +274,7 @@ def fit_objects(images: list[Examined]) -> dict[str, Any]:
 
 
 def off(images: list[Examined], name: str) -> list[float]:
-    """Mean and standard deviation of the logarithm of what is found over what is true."""
+    """Median and robust deviation of the logarithm of what is found over what is true."""
     found = [
         math.log(quantity.value / image.true[name])
         for image in images
@@ -283,7 +283,7 @@ def off(images: list[Examined], name: str) -> list[float]:
     ]
     if len(found) < FEWEST:
         return [0.0, 0.0]
-    return [rounded(float(np.mean(found))), rounded(float(np.std(found, ddof=1)))]
+    return [rounded(float(np.median(found))), rounded(robust_deviation(np.array(found)))]
 
 
 def missed_size(image: Examined) -> float:

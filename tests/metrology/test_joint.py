@@ -251,7 +251,21 @@ def test_micrographs_that_left_as_much_open_count_most(unclaimed, number):
     assert 1.0 / (missed.weight**2).sum() >= min(10.0, 0.5 * len(number)) - 1e-6
     drawn = missed.drawn(50, np.random.default_rng(0))
     assert len(drawn.number) == len(drawn.size) == 50
-    assert set(drawn.size) <= set(number)
+    assert drawn.size.min() >= min(number) * (1 - 1e-9)
+    assert drawn.size.max() <= max(number) * (1 + 1e-9)
+
+
+def test_one_micrograph_of_unseen_dust_does_not_decide():
+    known = {
+        "unclaimed": [0.1] * 20,
+        "number": [*np.geomspace(0.2, 0.8, 19).tolist(), 600.0],
+        "size": [*np.geomspace(0.5, 0.7, 19).tolist(), 0.04],
+        "leaning": [0.0] * 20,
+        "larger": [0.0] * 20,
+    }
+    missed = missed_where(0.1, known)
+    assert missed.number.max() < 2.0
+    assert missed.size.min() > 0.35
 
 
 def unclaimed(wrap, labels, share, by_name, target):

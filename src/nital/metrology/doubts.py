@@ -114,7 +114,7 @@ def missed_of(target: str, unclaimed: float) -> Missed:
 
 
 def shape_error(name: str) -> tuple[float, float]:
-    """Mean and standard deviation of the logarithm of a ratio of shape, found over true."""
+    """Median and robust deviation of the logarithm of a ratio of shape, found over true."""
     mean, deviation = _figures()["particles"]["shape"][name]
     return float(mean), float(deviation)
 

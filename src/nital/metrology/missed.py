@@ -16,6 +16,7 @@ Array = NDArray[np.float64]
 LEAST_UNCLAIMED = 0.05
 _FIRST_REACH, _FURTHER = 0.3, 1.25  # of the logarithm of what is left open
 _FEWEST = 10.0
+_LARGEST_DEPARTURE = 2.0  # in standard deviations of the logarithm
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,29 @@ def missed_where(unclaimed: float, known: dict[str, list[float]]) -> Missed:
             break
         reach *= _FURTHER
     number = np.array(known["number"]) * asked / least
-    logarithm = np.log(number)
-    mean = float((weight * logarithm).sum())
-    deviation = math.sqrt(float((weight * (logarithm - mean) ** 2).sum()))
+    number, deviation = _held_back(number, weight)
+    size, _ = _held_back(np.array(known["size"]), weight)
+    leaning, larger = (np.array(known[name]) for name in ("leaning", "larger"))
     order = np.argsort(number, kind="stable")
-    size, leaning, larger = (np.array(known[name])[order] for name in ("size", "leaning", "larger"))
-    spread = deviation / math.sqrt(alike)
-    return Missed(number[order], size, leaning, larger, weight[order], spread)
+    return Missed(
+        number[order],
+        size[order],
+        leaning[order],
+        larger[order],
+        weight[order],
+        deviation / math.sqrt(alike),
+    )
+
+
+def _held_back(values: Array, weight: Array) -> tuple[Array, float]:
+    """Values > 0 with those far from the others brought nearer, and how their logarithms scatter.
+
+    One micrograph full of dust that nobody could see is no measure of the others.
+    """
+    logarithm = np.log(values)
+    order = np.argsort(logarithm, kind="stable")
+    share = np.cumsum(weight[order]) - weight[order] / 2.0
+    low, middle, high = np.interp((0.1587, 0.5, 0.8413), share, logarithm[order])
+    deviation = float(high - low) / 2.0
+    reach = _LARGEST_DEPARTURE * deviation
+    return np.exp(np.clip(logarithm, middle - reach, middle + reach)), deviation
