@@ -47,7 +47,7 @@ from nital.prompts.structure import StructureOptions, structure_rounds
 
 FULL = 32  # points a side of the grid whose masks are wanted
 GRIDS = (8, 16, FULL)
-DENSITIES = (64, 256, 1024)  # most points of the grid and of the centres
+DENSITIES = (256, 1024)  # most points of the grid and of the centres
 OBJECTS = 20  # along a side of a simulated specimen
 TARGETS = {"instances": "particles", "boundaries": "grains"}
 EXAMPLES = {"ferrite": "grains", "superalloy": "phases", "powder": "particles"}

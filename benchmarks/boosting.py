@@ -44,20 +44,23 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one image a class, no ablations")
     parser.add_argument("--images", type=int, default=6, metavar="N", help="images a class")
     parser.add_argument("--seed", type=int, default=FIRST_SEED, metavar="N", help="first seed")
+    parser.add_argument("--short", action="store_true", help="raw and boosted alone")
     parser.add_argument("--ablations", action="store_true", help="other crops and grids too")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the JSON here")
     parser.add_argument("--picture", type=Path, metavar="PATH", help="draw the first of each class")
     arguments = parser.parse_args()
     count = 1 if arguments.quick else arguments.images
     ablations = arguments.ablations and not arguments.quick
-    result = measure(count, ablations, arguments.picture, arguments.seed)
+    result = measure(count, ablations, arguments.picture, arguments.seed, arguments.short)
     text = json.dumps(result)
     if arguments.json is not None:
         arguments.json.write_text(text + "\n", encoding="utf-8")
     print(text)
 
 
-def measure(count: int, ablations: bool, picture: Path | None, seed: int) -> dict[str, Any]:
+def measure(
+    count: int, ablations: bool, picture: Path | None, seed: int, short: bool
+) -> dict[str, Any]:
     """Means by difficulty class and variant."""
     import sys
 
@@ -72,7 +75,7 @@ def measure(count: int, ablations: bool, picture: Path | None, seed: int) -> dic
                 difficulty=difficulty,
                 vacuum=False,
             )
-            rows, boosted, raw = judge(shown, ablations)
+            rows, boosted, raw = judge(shown, ablations, short)
             for variant, row in rows.items():
                 scores[difficulty, variant].append(row)
             if number == 0:
@@ -96,7 +99,7 @@ def measure(count: int, ablations: bool, picture: Path | None, seed: int) -> dic
 
 
 def judge(
-    shown: StemMicrograph, ablations: bool
+    shown: StemMicrograph, ablations: bool, short: bool
 ) -> tuple[dict[str, dict[str, float]], Boosted, NDArray[np.bool_]]:
     """Scores of every variant on one image, the boosted result and the raw masks."""
     truth, image = shown.scene.phases, standardise(shown.image)
@@ -115,6 +118,8 @@ def judge(
         "texture alone": replace(base, phase_weight=0.0),
         "phase embedding alone": replace(base, texture_weight=0.0),
     }
+    if short:
+        variants = {name: variants[name] for name in ("boosted", "boosted, number estimated")}
     if ablations:
         variants |= {f"K = {k}": replace(base, crops=k) for k in (3, 30)}
         variants |= {f"crops of {m} px": replace(base, side=float(m)) for m in (32, 96)}
@@ -129,6 +134,8 @@ def judge(
         coarse, maps = grid_masks(model, image, GridOptions(points=8))
         found = boost_masks(image, coarse, options=base, phase_maps=maps)
         rows["grid of 8 x 8"] = _scores(true_masks, samiam.masks_of(found.phases))
+    if short:
+        return rows, results["boosted"], raw
     for name, boost in (("automatic", True), ("automatic, --no-boost", False)):
         found = nital.segment(nital.Micrograph(shown.image), "layers", phases=number, boost=boost)
         rows[name] = _scores(true_masks, samiam.masks_of(found.phases))

@@ -133,8 +133,16 @@ def _parted(
         for n, side in zip(described[0].shape[1:], shape, strict=True)
     )
     over = owner[np.ix_(rows, cols)]
-    under = (over >= 0) & crops.wide[over]
-    clusters = cluster_places(described[0], under if under.any() else over >= -1, options)
+    shown = np.bincount(over[over >= 0], minlength=len(instances))
+    worth = (shown / np.maximum(np.bincount(crops.mask, minlength=len(instances)), 1))[crops.mask]
+    narrow = ~crops.wide[crops.mask] & (worth > 0)
+    clusters = cluster_places(
+        described[0],
+        (over >= 0) & crops.wide[over],
+        options,
+        crops.embeddings[narrow],
+        worth[narrow],
+    )
     voted, agreement = vote(crops, clusters.centres, len(instances))
     nearest = nearest_centres(described, clusters.centres, shape)
     mixed = mixed_masks(owner, nearest, voted)

@@ -92,7 +92,13 @@ def embed_places(
     return np.concatenate(kinds)
 
 
-def cluster_places(places: Field, under: NDArray[np.bool_], options: MaterialOptions) -> Clusters:
+def cluster_places(
+    places: Field,
+    under: NDArray[np.bool_],
+    options: MaterialOptions,
+    narrow: Field | None = None,
+    worth: NDArray[np.floating] | None = None,
+) -> Clusters:
     """Cluster the places under masks into materials.
 
     Without a number the smallest is taken that leaves the materials even enough: the mean squared
@@ -105,13 +111,19 @@ def cluster_places(places: Field, under: NDArray[np.bool_], options: MaterialOpt
     places
         (E, h, w) of :func:`embed_places`.
     under
-        (h, w) which of them lie under a mask, at least one.
+        (h, w) which of them lie under a mask that has room for their squares.
     options
         The number of materials and the seed.
+    narrow, worth
+        (M, E) crops of smaller masks, and for how many places each of them stands.
     """
     flat = places[:, under].T
-    samples = np.ascontiguousarray(flat[:: max(1, len(flat) // SAMPLES)])
+    thinned = max(1, len(flat) // SAMPLES)
+    samples = np.ascontiguousarray(flat[::thinned])
     weights = np.ones(len(samples), dtype=np.float32)
+    if narrow is not None and worth is not None:
+        samples = np.concatenate([samples, narrow])
+        weights = np.concatenate([weights, worth / thinned]).astype(np.float32)
     numbers = range(1, MAX_PHASES + 1) if options.number is None else [options.number]
     bar = SCATTER[0] + SCATTER[1] * (options.texture_weight**2 + options.phase_weight**2)
     tried: list[PhaseModel] = []
@@ -125,7 +137,7 @@ def cluster_places(places: Field, under: NDArray[np.bool_], options: MaterialOpt
             break
     best = tried[-1]
     if len(tried) > 2 and _scatter(tried[-2]) <= ALMOST * bar:
-        clearness = [_silhouette(samples, each.centres) for each in tried[-2:]]
+        clearness = [_silhouette(samples, weights, each.centres) for each in tried[-2:]]
         best = tried[-2] if clearness[0] > clearness[1] + CLEARER else best
     curve = tuple(
         (n, round(spread, 4), round(min(apart, 1e6), 4))
@@ -177,10 +189,11 @@ def _scatter(model: PhaseModel) -> float:
     return model.curve[-1][1]
 
 
-def _silhouette(samples: Field, centres: Field) -> float:
+def _silhouette(samples: Field, weights: Field, centres: Field) -> float:
     """Mean simplified silhouette: how much nearer the own centre is than the next."""
     if len(centres) < 2:
         return 0.0
     squared = ((samples[:, None] - centres[None]) ** 2).sum(2)
     distance = np.sqrt(np.sort(squared, axis=1)[:, :2])
-    return float((1 - distance[:, 0] / np.maximum(distance[:, 1], 1e-9)).mean())
+    each = 1 - distance[:, 0] / np.maximum(distance[:, 1], 1e-9)
+    return float(np.average(each, weights=weights))
