@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 LEAST_UNCLAIMED = 0.05
 _FIRST_REACH, _FURTHER = 0.3, 1.25  # of the logarithm of what is left open
 _FEWEST = 10.0
-_LARGEST_DEPARTURE = 2.0  # in standard deviations of the logarithm
+_COUNTS = 0.25  # of the largest weight
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,16 @@ def missed_where(unclaimed: float, known: dict[str, list[float]]) -> Missed:
 
 
 def _held_back(values: Array, weight: Array) -> tuple[Array, float]:
-    """Values > 0 with those far from the others brought nearer, and how their logarithms scatter.
+    """Values > 0, and how their logarithms scatter.
 
-    One micrograph full of dust that nobody could see is no measure of the others.
+    Of those that count, the largest and the smallest are brought to the next: one micrograph full
+    of dust that nobody could see is no measure of the others.
     """
     logarithm = np.log(values)
+    counting = np.sort(logarithm[weight >= _COUNTS * weight.max()])
+    if len(counting) > 2:
+        logarithm = np.clip(logarithm, counting[1], counting[-2])
     order = np.argsort(logarithm, kind="stable")
     share = np.cumsum(weight[order]) - weight[order] / 2.0
-    low, middle, high = np.interp((0.1587, 0.5, 0.8413), share, logarithm[order])
-    deviation = float(high - low) / 2.0
-    reach = _LARGEST_DEPARTURE * deviation
-    return np.exp(np.clip(logarithm, middle - reach, middle + reach)), deviation
+    low, high = np.interp((0.1587, 0.8413), share, logarithm[order])
+    return np.exp(logarithm), float(high - low) / 2.0
