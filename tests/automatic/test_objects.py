@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from nital.automatic.objects import ObjectOptions, _without_crumbs, find_objects
+from nital.automatic.objects import (
+    ObjectOptions,
+    _without_crumbs,
+    candidates,
+    claimed_share,
+    clean,
+    find_objects,
+    with_likely,
+)
+from nital.automatic.resample import rescale
 from nital.models import load_model
 from nital.models.tiles import standardise
 from nital.simulate import simulate
@@ -27,6 +38,45 @@ def test_labels_are_at_the_size_of_the_image(target, scale):
         assert pieces == 1
     removed = sum(each["count"] for each in found.log if each["action"] != "merge")
     assert found.facts["candidates"] - removed == found.facts["survivors"]
+
+
+def crowd(side: int = 240, spacing: int = 16) -> np.ndarray:
+    """Blurred discs of several contrasts on a grid, in noise: some sure, some doubtful."""
+    rng = np.random.default_rng(3)
+    rows, cols = np.indices((side, side))
+    distance = np.hypot(rows % spacing - spacing / 2, cols % spacing - spacing / 2)
+    contrast = np.kron(
+        rng.choice([25.0, 90.0], (side // spacing,) * 2), np.ones((spacing, spacing))
+    )
+    grey = 90 + contrast / (1 + np.exp(1.5 * (distance - 4.5)))
+    grey += 14 * rng.standard_normal(grey.shape)
+    return standardise(grey.clip(0, 255).astype(np.uint8))
+
+
+def test_where_little_is_claimed_doubtful_particles_are_taken_too():
+    model, image = load_model("compact"), crowd()
+    found, maps = candidates(model, rescale(image, 2.0), "particles")
+    options = ObjectOptions(lowest_score=0.85, enough_claimed=0.99, many_sure=1)
+    sure, log = clean(found, maps, "particles", options)
+    taken, new_log = with_likely(sure, log, found, maps, image, 2.0, options)
+    picky = replace(options, many_sure=10**6)
+    likely, _ = with_likely(sure, log, found, maps, image, 2.0, picky)
+    assert 0 < len(likely) <= len(taken)
+    assert len(taken) > len(sure) > 0
+    assert claimed_share(taken, maps) > claimed_share(sure, maps)
+    assert taken.scores.min() >= options.doubtful_score
+    removed = sum(each["count"] for each in new_log)
+    assert len(found) - removed == len(taken)
+
+
+def test_where_enough_is_claimed_nothing_is_added():
+    model, image = load_model("compact"), crowd()
+    found, maps = candidates(model, rescale(image, 2.0), "particles")
+    options = ObjectOptions(enough_claimed=0.0)
+    sure, log = clean(found, maps, "particles", options)
+    taken, new_log = with_likely(sure, log, found, maps, image, 2.0, options)
+    assert taken is sure
+    assert new_log is log
 
 
 def test_an_area_that_none_reaches_leaves_nothing():

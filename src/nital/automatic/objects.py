@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 COVERAGE_ROUNDS = 1
+BAR_STEP = 0.05
 RELATIVE_SCORE = 0.9  # of the best score in an image: the bar where no mask reaches the usual one
 
 LEAST_PIECE = 0.1  # of an object's largest piece: smaller ones are crumbs that others left of it
@@ -47,9 +48,10 @@ class ObjectOptions:
     lowest_score, lowest_score_grains
         Candidates below this predicted IoU are dropped; grains are filled up afterwards, so a
         doubtful one still marks a place.
-    enough_claimed, doubtful_score, lowest_certainty
-        Particles: where masks claim less than this share of the foreground, candidates from
-        ``doubtful_score`` on are taken as well if they are right with this probability.
+    enough_claimed, doubtful_score, many_sure, lowest_certainty
+        Particles: where masks claim less than this share of the foreground, candidates down to
+        ``doubtful_score`` are taken as well: until enough is claimed where so many are sure, else
+        those that are right with this probability.
     iou_threshold, cover_threshold
         Suppression: a candidate goes when a better one overlaps it by more than this IoU, or
         covers more than this share of it.
@@ -65,6 +67,7 @@ class ObjectOptions:
     lowest_score_grains: float = 0.35
     enough_claimed: float = 0.8
     doubtful_score: float = 0.5
+    many_sure: int = 30
     lowest_certainty: float = 0.7
     iou_threshold: float = 0.5
     cover_threshold: float = 0.7
@@ -136,11 +139,20 @@ def with_likely(
 ) -> tuple[Instances, list[dict[str, Any]]]:
     """Particles of low predicted IoU as well, where the sure ones leave much foreground unclaimed.
 
-    The model predicts a low IoU for what is small, right or wrong. Contrast and surroundings, as
-    those of the particles that it is sure of, tell the two apart. Returns survivors and their log.
+    The model predicts a low IoU for what is small, right or wrong. Where it is sure of many
+    particles, the rest is of their kind, and the bar goes down as far as it must. Where it is sure
+    of few, contrast and surroundings, as those of the sure ones, tell right from wrong. Returns
+    survivors and their log.
     """
     if claimed_share(sure, maps) >= options.enough_claimed:
         return sure, log
+    if len(sure) >= options.many_sure:
+        for bar in np.arange(options.lowest_score, options.doubtful_score, -BAR_STEP)[1:]:
+            lenient = replace(options, lowest_score=float(bar))
+            survivors, log = clean(found, maps, "particles", lenient)
+            if claimed_share(survivors, maps) >= options.enough_claimed:
+                break
+        return survivors, log
     lenient = replace(options, lowest_score=options.doubtful_score)
     survivors, log = clean(found, maps, "particles", lenient)
     labels = paint(_scaled(survivors, 1 / scale), (image.shape[0], image.shape[1])).labels
