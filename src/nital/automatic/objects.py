@@ -130,7 +130,7 @@ def find_objects(
 
 def with_likely(
     sure: Instances,
-    log: list[dict[str, Any]],
+    log_of_sure: list[dict[str, Any]],
     found: Instances,
     maps: DenseMaps,
     image: NDArray[np.float32],
@@ -145,7 +145,7 @@ def with_likely(
     survivors and their log.
     """
     if claimed_share(sure, maps) >= options.enough_claimed:
-        return sure, log
+        return sure, log_of_sure
     if len(sure) >= options.many_sure:
         for bar in np.arange(options.lowest_score, options.doubtful_score, -BAR_STEP)[1:]:
             lenient = replace(options, lowest_score=float(bar))
@@ -158,6 +158,8 @@ def with_likely(
     labels = paint(_scaled(survivors, 1 / scale), (image.shape[0], image.shape[1])).labels
     features = object_features(labels, survivors.scores, survivors.areas, maps, image)
     likely = certainty(features) >= options.lowest_certainty
+    if not likely.any():
+        return sure, log_of_sure
     log.append({"action": "remove", "reason": "unlikely", "count": int((~likely).sum())})
     return survivors.take(likely), log
 
