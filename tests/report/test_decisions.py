@@ -89,3 +89,11 @@ def test_a_number_that_was_given_has_no_curve():
         is None
     )
     assert number_figure({}) is None
+
+
+def test_the_caption_says_by_what_the_number_was_taken() -> None:
+    even, apart = number_figure(found("scatter")), number_figure(found("separation"))
+    assert even is not None
+    assert apart is not None
+    assert "alike enough" in even.caption
+    assert "alike enough" not in apart.caption

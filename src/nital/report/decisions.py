@@ -21,6 +21,10 @@ _CAPTION = (
     "at which regions are as likely of one material as of two; below the dashed line they "
     "would be called one. The ring marks the number taken"
 )
+_EVEN = (
+    ": the smallest that leaves places of one material alike enough, whatever their separation; "
+    "number.csv has the mean squared distance"
+)
 
 Log = Sequence[Mapping[str, Any]]
 
@@ -80,7 +84,8 @@ def number_figure(parameters: Mapping[str, Any]) -> Figure | None:
     svg = templates().get_template("number.svg.j2").render(**layout)
     header = ("materials", "silhouette" if by_silhouette else "mean_squared_distance", "separation")
     rows = ((number, f"{value:.6g}", f"{apart:.6g}") for number, value, apart in curve)
-    return Figure("number", svg, "How many materials", _CAPTION, (header, *rows))
+    caption = _CAPTION + (_EVEN if found["number_rule"] == "scatter" else "")
+    return Figure("number", svg, "How many materials", caption, (header, *rows))
 
 
 def _curve(found: Mapping[str, Any]) -> list[Sequence[float]]:
