@@ -43,6 +43,7 @@ PHASE_SCALES = (0.25, 2.5)
 SATURATED = 36.0  # predicted width in pixels from which it may be that of anything wider
 FEW = 0.1  # share of the image within objects below which half the scale is looked at too
 MUCH_MORE = 3.0  # times that share
+LEAST_GROWTH = 1.3  # of the width that doubling the scale doubles, where the model can tell
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def _by_width(model: CompactModel, image: NDArray[np.float32]) -> ScaleChoice:
     seen, share = _width(model, image, scale)
     while (seen >= SATURATED or share < FEW) and scale > PHASE_SCALES[0]:
         half, more = _width(model, image, scale / 2)
-        if more <= MUCH_MORE * share and (seen < SATURATED or seen >= 2**0.5 * half):
+        if more <= MUCH_MORE * share and (seen < SATURATED or seen >= LEAST_GROWTH * half):
             break
         trials.append((scale, round(seen, 2)))
         seen, share, scale = half, more, scale / 2
