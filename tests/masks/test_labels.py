@@ -1,10 +1,10 @@
-"""Numbers of label images without gaps."""
+"""Numbers of label images without gaps, and grey levels of each label."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from nital.masks.labels import consecutive
+from nital.masks.labels import consecutive, label_moments
 
 
 def test_numbers_have_no_gaps_and_keep_their_order() -> None:
@@ -14,3 +14,16 @@ def test_numbers_have_no_gaps_and_keep_their_order() -> None:
 
 def test_nothing_stays_nothing() -> None:
     assert not consecutive(np.zeros((2, 3), dtype=np.int32)).any()
+
+
+def test_moments_are_those_of_the_pixels_of_each_label():
+    rng = np.random.default_rng(5)
+    labels, values = rng.integers(0, 5, (30, 20)), rng.standard_normal((30, 20))
+    labels[labels == 3] = 0
+    number, mean, variance = label_moments(labels, values, 5)
+    for label in (0, 1, 2, 4):
+        own = values[labels == label]
+        assert number[label] == len(own)
+        np.testing.assert_allclose([mean[label], variance[label]], [own.mean(), own.var()])
+    for label in (3, 5):
+        assert number[label] == mean[label] == variance[label] == 0

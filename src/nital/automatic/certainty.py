@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from nital.masks.labels import label_moments
 from nital.models.dense_maps import DenseMaps
 
 __all__ = ["FEATURES", "certainty", "object_features"]
@@ -98,17 +99,8 @@ def _surroundings(
     size = 2 * RING + 1
     around = ndimage.maximum_filter(labels, size, mode="nearest")  # of two, the later one's
     ring = (labels == 0) & (around > 0)
-    flat, outside = labels.ravel(), around[ring]
-
-    def moments(of: NDArray[np.integer], values: NDArray[np.floating]) -> list[NDArray[np.float64]]:
-        number = np.maximum(np.bincount(of, minlength=count + 1), 1)
-        mean = np.bincount(of, values, count + 1) / number
-        square = np.bincount(of, values.astype(np.float64) ** 2, count + 1) / number
-        return [mean, np.maximum(square - mean**2, 0)]
-
-    inside, own = moments(flat, grey.ravel())
-    level, scatter = moments(outside, grey[ring])
-    background = np.bincount(outside, minlength=count + 1)
+    _, inside, own = label_moments(labels, grey, count)
+    background, level, scatter = label_moments(around[ring], grey[ring], count)
     contrast = (inside - level) / np.sqrt(np.maximum(0.5 * (own + scatter), 1e-6))
     contrast[background == 0] = 0
     lowest = ndimage.minimum_filter(np.where(labels > 0, labels, count + 1), size, mode="nearest")

@@ -298,8 +298,10 @@ def _remove(
     log.append({"action": "remove", "reason": "tiny", "count": int((keep & tiny).sum())})
     keep &= ~tiny
     if target == "particles":
-        weak = _mean_inside(candidates, maps.foreground) < options.lowest_foreground
-        log.append({"action": "remove", "reason": "background", "count": int((keep & weak).sum())})
+        inside = _mean_inside(candidates.take(keep), maps.foreground)
+        weak = keep.copy()
+        weak[keep] = inside < options.lowest_foreground
+        log.append({"action": "remove", "reason": "background", "count": int(weak.sum())})
         keep &= ~weak
     return candidates.take(keep)
 

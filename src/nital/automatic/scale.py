@@ -2,9 +2,9 @@
 
 The model knows objects of some 10 to 150 pixels. Grains and particles: the image is tried at
 several scales, and the one whose masks the model itself predicts to be best is taken, if they claim
-most of what looks like particles. Phases: the
-image is enlarged or shrunk until the predicted widths are within the model's range. Layers: large
-structures by nature, so the whole image is brought to a fixed size.
+most of what looks like particles. Phases: the image is enlarged or shrunk until the predicted
+widths are within the model's range. Layers: large structures by nature, so the whole image is
+brought to a fixed size.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) ->
         too_small = min(image.shape) * scale < 16 and scale < 1
         too_large = max(image.shape) * scale > LARGEST_SIDE and scale > 1
         needless = scale > 1 and 1.0 in tried and tried[1.0].median >= LARGE_ENOUGH
-        if not (too_small or too_large or needless):
+        if not (too_small or too_large or needless or scale in tried):
             tried[scale] = look(model, image, target, scale)
 
     def worth(scale: float) -> float:

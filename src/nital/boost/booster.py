@@ -99,7 +99,8 @@ def boost_masks(
     left = removed.instances
     crops = embed_crops(image, left, options, phase_maps=phase_maps, seen=seen)
     parted: list[dict[str, Any]] = []
-    if options.part and crops.wide.any():
+    parts = options.part and bool(crops.wide.any())
+    if parts:
         materials, phases, confidence, parted = _parted(
             left, crops, seen, shape, options, phase_maps
         )
@@ -113,7 +114,7 @@ def boost_masks(
         confidence,
         (*removed.log, *_named((*parted, *materials.log), removed)),
         _facts(instances, removed, crops, materials)
-        | {"number_rule": "scatter" if options.part and crops.wide.any() else "silhouette"},
+        | {"number_rule": "scatter" if parts else "silhouette"},
     )
 
 

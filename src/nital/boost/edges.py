@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from nital.masks.labels import label_moments
+
 __all__ = ["drop_unlike_regions", "half_maximum_edges"]
 
 Floats = NDArray[np.float32]
@@ -152,7 +154,7 @@ def drop_unlike_regions(phases: Phases, image: Floats) -> Phases:
     step = int(np.ceil((phases.size / LARGEST_SAMPLE) ** 0.5))
     sparse = np.s_[::step, ::step]
     of_phase, area, contrast, scatter = _contrasts(
-        regions[sparse], phases[sparse], image[sparse].astype(np.float64), int(regions.max())
+        regions[sparse], phases[sparse], image[sparse], int(regions.max())
     )
     unlike = np.zeros(len(area), dtype=bool)
     for phase in np.unique(of_phase[of_phase > 0]):
@@ -171,8 +173,8 @@ def drop_unlike_regions(phases: Phases, image: Floats) -> Phases:
 
 
 def _contrasts(
-    regions: NDArray[np.integer], phases: Phases, grey: NDArray[np.float64], count: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    regions: NDArray[np.integer], phases: Phases, grey: Floats, count: int
+) -> tuple[NDArray[np.uint8], NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
     """Phase, area, contrast to the matrix around, and scatter of regions 0...n.
 
     The matrix around a region is what lies 2 to 2 x ``BAND`` pixels from it and nearest to it. The
@@ -182,18 +184,10 @@ def _contrasts(
     around = (distance > 1) & (distance <= 2 * BAND)
     rows, cols = (index[around] for index in nearest)
     outside = regions[rows, cols]
-    flat = regions.ravel()
-
-    def sums(labels: NDArray[np.integer], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(np.bincount(labels, values, count + 1), dtype=np.float64)
-
-    area = np.bincount(flat, minlength=count + 1).astype(np.float64)
-    rim = np.bincount(outside, minlength=count + 1)
-    mean = sums(flat, grey.ravel()) / np.maximum(area, 1)
-    square = sums(flat, grey.ravel() ** 2) / np.maximum(area, 1)
-    known = (rim > 0) & (area > 0)
-    contrast = np.where(known, mean - sums(outside, grey[around]) / np.maximum(rim, 1), np.nan)
+    area, mean, variance = label_moments(regions, grey, count)
+    rim, level, _ = label_moments(outside, grey[around], count)
+    contrast = np.where((rim > 0) & (area > 0), mean - level, np.nan)
     of_phase = np.zeros(count + 1, dtype=np.uint8)
-    of_phase[flat] = phases.ravel()
+    of_phase[regions.ravel()] = phases.ravel()
     of_phase[0] = 0
-    return of_phase, area, contrast, np.sqrt(np.maximum(square - mean**2, 0))
+    return of_phase, area, contrast, np.sqrt(variance)

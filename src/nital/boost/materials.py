@@ -29,6 +29,7 @@ __all__ = [
     "MaterialOptions",
     "Materials",
     "TextureMaps",
+    "clearness",
     "crop_sides",
     "embed_crops",
     "find_materials",
@@ -336,13 +337,17 @@ def _ordered(
 
 def _silhouette(crops: Crops, centres: Field, count: int) -> float:
     """Mean simplified silhouette of the masks: how much nearer their own centre is than others."""
-    if len(centres) < 2:
-        return 0.0
-    distance = np.sqrt(np.sort(_squared(crops.embeddings, centres), axis=1))
-    each = 1 - distance[:, 0] / np.maximum(distance[:, 1], 1e-9)
-    sums = np.bincount(crops.mask, each, count)
+    sums = np.bincount(crops.mask, clearness(crops.embeddings, centres), count)
     held = np.bincount(crops.mask, minlength=count)
     return float((sums[held > 0] / held[held > 0]).mean())
+
+
+def clearness(samples: Field, centres: Field) -> Field:
+    """(n,) how much nearer the nearest centre is than the next, 0...1; 0 of a single centre."""
+    if len(centres) < 2:
+        return np.zeros(len(samples), dtype=np.float32)
+    distance = np.sqrt(np.sort(_squared(samples, centres), axis=1))
+    return np.asarray(1 - distance[:, 0] / np.maximum(distance[:, 1], 1e-9))
 
 
 def _squared(samples: Field, centres: Field) -> Field:

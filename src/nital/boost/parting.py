@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from nital.boost.materials import MaterialOptions, TextureMaps, crop_sides
+from nital.boost.materials import MaterialOptions, TextureMaps, clearness, crop_sides
 from nital.boost.phases import MAX_PHASES, PhaseModel, find_phases
 from nital.boost.texture import STRIDE, squares_embedded
 
@@ -137,8 +137,10 @@ def cluster_places(
             break
     best = tried[-1]
     if len(tried) > 2 and _scatter(tried[-2]) <= ALMOST * bar:
-        clearness = [_silhouette(samples, weights, each.centres) for each in tried[-2:]]
-        best = tried[-2] if clearness[0] > clearness[1] + CLEARER else best
+        fewer, more = (
+            np.average(clearness(samples, each.centres), weights=weights) for each in tried[-2:]
+        )
+        best = tried[-2] if fewer > more + CLEARER else best
     curve = tuple(
         (n, round(spread, 4), round(min(apart, 1e6), 4))
         for each in tried
@@ -187,13 +189,3 @@ def mixed_masks(
 
 def _scatter(model: PhaseModel) -> float:
     return model.curve[-1][1]
-
-
-def _silhouette(samples: Field, weights: Field, centres: Field) -> float:
-    """Mean simplified silhouette: how much nearer the own centre is than the next."""
-    if len(centres) < 2:
-        return 0.0
-    squared = ((samples[:, None] - centres[None]) ** 2).sum(2)
-    distance = np.sqrt(np.sort(squared, axis=1)[:, :2])
-    each = 1 - distance[:, 0] / np.maximum(distance[:, 1], 1e-9)
-    return float(np.average(each, weights=weights))

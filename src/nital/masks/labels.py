@@ -1,4 +1,4 @@
-"""Label images: numbers without gaps, and regions between lines."""
+"""Label images: numbers without gaps, regions between lines, and grey levels of each label."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["consecutive", "grains_between"]
+__all__ = ["consecutive", "grains_between", "label_moments"]
 
 
 def consecutive(labels: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -35,3 +35,23 @@ def grains_between(lines: NDArray[np.bool_], smallest: int = 50) -> NDArray[np.i
         seeds == 0, return_distances=False, return_indices=True
     )
     return np.asarray(seeds[tuple(nearest)], dtype=np.int32)
+
+
+def label_moments(
+    labels: NDArray[np.integer], values: NDArray[np.floating], count: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+    """Number of pixels of each label 0...count, and mean and variance of their values, 0 of none.
+
+    Parameters
+    ----------
+    labels, values
+        Of the same pixels, of any shape.
+    count
+        The largest label.
+    """
+    flat, grey = labels.ravel(), values.ravel().astype(np.float64)
+    number = np.bincount(flat, minlength=count + 1)
+    some = np.maximum(number, 1)
+    mean = np.bincount(flat, grey, count + 1) / some
+    square = np.bincount(flat, grey**2, count + 1) / some
+    return number, mean, np.maximum(square - mean**2, 0)
