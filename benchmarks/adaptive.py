@@ -7,10 +7,12 @@ IoU of 0.75. Curves: the peer with coarser grids, Nital with the same grids, and
 from the image's structure, asked in rounds where no mask lies yet, of several densities, as ``nital
 segment`` asks them. ``rest``: the centres of the structure, then what they left of the grid.
 
-``ratio_seconds_adaptive`` is the time of the peer's full grid over that of ``rest``, and
-``ratio_seconds_adaptive_equal`` that of the peer's grid which reaches the same recall, interpolated
-between grids; ``..._structure`` are those of the points of the structure alone. All are medians
-over the images. Seconds are those of the processor.
+``ratio_seconds_adaptive`` is the time of the peer's full grid over that of the points from the
+structure, and ``ratio_seconds_adaptive_equal`` that of the peer's grid which reaches the same
+recall, interpolated between grids; ``..._rest`` are those of ``rest``. ``true_recall_...`` is the
+share of the true objects, where they are known, that a mask meets with an IoU of 0.5: many of the
+peer's masks are no objects, and its grid misses small ones. All are medians over the images.
+Seconds are those of the processor.
 
     python benchmarks/adaptive.py ../shared/data --peers peers --json adaptive.json
     python benchmarks/adaptive.py --quick --peers peers
@@ -48,6 +50,8 @@ from nital.prompts.structure import StructureOptions, structure_rounds
 FULL = 32  # points a side of the grid whose masks are wanted
 GRIDS = (8, 16, FULL)
 DENSITIES = (256, 1024)  # most points of the grid and of the centres
+SMALLEST = 16  # pixels of a true object that counts
+MET = 0.5  # IoU from which a true object is met
 OBJECTS = 20  # along a side of a simulated specimen
 TARGETS = {"instances": "particles", "boundaries": "grains"}
 EXAMPLES = {"ferrite": "grains", "superalloy": "phases", "powder": "particles"}
@@ -59,11 +63,12 @@ SETTINGS = GeneratorOptions(
 
 @dataclass(frozen=True)
 class Specimen:
-    """An (H, W) uint8 image and what is looked for in it."""
+    """An (H, W) uint8 image, what is looked for in it, and its objects from 1 where known."""
 
     name: str
     pixels: np.ndarray
     target: str
+    truth: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -97,8 +102,9 @@ def main() -> None:
     for specimen in specimens:
         rows.append(measure(specimen, grids))
         print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
-    names = [name for name in rows[0] if isinstance(rows[0][name], float)]
-    medians = {name: round(float(np.median([row[name] for row in rows])), 3) for name in names}
+    names = {name: None for row in rows for name in row if isinstance(row[name], float)}
+    known = {name: [row[name] for row in rows if name in row] for name in names}
+    medians = {name: round(float(np.median(values)), 3) for name, values in known.items()}
     result = {"benchmark": "adaptive", "model": "compact", "images": len(rows), **medians}
     if arguments.picture is not None:
         draw(rows, arguments.picture)
@@ -120,7 +126,11 @@ def chosen(arguments: argparse.Namespace) -> Iterator[Specimen]:
         for sample in dataset.samples[: arguments.images]:
             if dataset.task not in ("unlabelled", "semantic"):
                 name = f"{dataset.folder.resolve().name}/{sample.image.stem}"
-                yield Specimen(name, grey(read(sample.image).content), target)
+                shown, truth = read(sample.image), None
+                if dataset.task == "instances":
+                    rows, cols = shown.content.shape
+                    truth = dataset.read_truth(sample, shown.pixels.shape)[:rows, :cols]
+                yield Specimen(name, grey(shown.content), target, truth)
 
 
 def examples() -> Iterator[Specimen]:
@@ -136,7 +146,7 @@ def simulated(size: int) -> Iterator[Specimen]:
 
     for target in ("grains", "particles"):
         shown = simulate(5, target, (size, size), scale=size / OBJECTS)
-        yield Specimen(f"simulated {target}", grey(shown.image), target)
+        yield Specimen(f"simulated {target}", grey(shown.image), target, shown.scene.objects)
 
 
 def grey(pixels: np.ndarray) -> np.ndarray:
@@ -166,12 +176,15 @@ def measure(specimen: Specimen, grids: tuple[int, ...]) -> dict[str, Any]:
     seconds, recall = np.array(curves["peer"])[:, :2].T
     row: dict[str, Any] = {"image": specimen.name, "shape": list(specimen.pixels.shape)}
     row["ratio_seconds"] = wanted.seconds / curves["grid"][-1][0]
-    for name, end in (("rest", ""), ("adaptive", "_structure")):
+    for name, end in (("adaptive", ""), ("rest", "_rest")):
         took, met = curves[name][-1][:2]
         equal = float(np.interp(met, np.maximum.accumulate(recall), seconds))
         row[f"ratio_seconds_adaptive{end}"] = wanted.seconds / took
         row[f"ratio_seconds_adaptive_equal{end}"] = equal / took
         row[f"recall_adaptive{end}"] = met
+    if specimen.truth is not None:
+        row["true_recall_peer"] = true_recall(specimen.truth, wanted)
+        row["true_recall_adaptive"] = true_recall(specimen.truth, runs["adaptive"][-1])
     return row | {"curves": curves}
 
 
@@ -248,6 +261,18 @@ def recall_of(wanted: Found, found: Found) -> float:
         for mask, box in zip(wanted.masks, wanted.boxes, strict=True)
     ]
     return float(np.mean(met)) if met else 1.0
+
+
+def true_recall(truth: np.ndarray, found: Found) -> float:
+    """Share of the objects of an (H, W) label image that a mask meets."""
+    areas = np.bincount(truth.ravel()).astype(float)
+    best = np.zeros(len(areas))
+    for mask, box in zip(found.masks, found.boxes, strict=True):
+        shared = np.bincount(truth[_place(box)][mask], minlength=len(areas))
+        best = np.maximum(best, shared / (areas + np.count_nonzero(mask) - shared))
+    wanted = areas >= SMALLEST
+    wanted[0] = False
+    return float((best[wanted] >= MET).mean()) if wanted.any() else 1.0
 
 
 def touching(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 
-from generator_peers import PEERS, holds
+from generator_peers import BATCH, PEERS, holds
 from seeded_sam import save_seeded_sam
 
 OURS = ("nital", "adaptive")
@@ -42,9 +42,10 @@ POINTS = 32
 def main() -> None:
     """Measure, print a table to the standard error stream and one JSON object at the end."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="a small model, 512 pixels, 8 x 8")
+    parser.add_argument("--quick", action="store_true", help="a small model, 512 pixels, 16 x 16")
     parser.add_argument("--sizes", nargs="+", type=int, default=[1024, 2048, 4096])
     parser.add_argument("--points", type=int, default=POINTS, help="points a side")
+    parser.add_argument("--batch", type=int, default=BATCH, help="points a peer decodes at once")
     parser.add_argument("--model", type=Path, help="folder saved by transformers")
     parser.add_argument("--peers", type=Path, default=Path("peers"), help="has segment_anything")
     parser.add_argument("--methods", nargs="+", help="only these, of transformers nital ...")
@@ -56,13 +57,14 @@ def main() -> None:
         run_one(*arguments.one)
         return
     if arguments.quick:
-        arguments.sizes, arguments.points = [512], 8
+        arguments.sizes, arguments.points = [512], 16
     with tempfile.TemporaryDirectory() as text:
         folder = arguments.work or Path(text)
         folder.mkdir(exist_ok=True)
         model = arguments.model or folder / "model"
         if not model.exists():
-            save_seeded_sam(model, micrograph(1024), small=arguments.quick)
+            shown = micrograph(1024, arguments.points)
+            save_seeded_sam(model, *shown, small=arguments.quick)
         result = measure(folder, model, arguments)
     line = json.dumps(result)
     if arguments.json is not None:
@@ -85,15 +87,16 @@ def measure(folder: Path, model: Path, arguments: argparse.Namespace) -> dict[st
     for size in arguments.sizes:
         image, thresholds = folder / f"{size}.npy", folder / f"{size}.json"
         if not thresholds.exists():
-            np.save(image, micrograph(size))
+            np.save(image, micrograph(size, arguments.points)[0])
             choose_thresholds(model, image, thresholds, arguments.model is None)
         rows = {}
-        settings = json.dumps({"points": arguments.points, **json.loads(thresholds.read_text())})
+        given = {"points": arguments.points, "points_per_batch": arguments.batch}
+        settings = json.dumps(given | json.loads(thresholds.read_text()))
         for method in methods:
             out = folder / f"{size}-{method}.npz"
             if not out.exists():
-                given = (method, model, image, settings, arguments.peers, out)
-                command = [sys.executable, __file__, "--one", *map(str, given)]
+                job = (method, model, image, settings, arguments.peers, out)
+                command = [sys.executable, __file__, "--one", *map(str, job)]
                 subprocess.run(command, check=True)
             with np.load(out) as found:
                 rows[method] = {name: float(found[name]) for name in found if name != "drawn"}
@@ -128,20 +131,26 @@ def threads() -> int:
     return int(os.environ.get("NITAL_THREADS", os.cpu_count() or 1))
 
 
-def micrograph(size: int) -> np.ndarray:
-    """(size, size) uint8: bright discs of many sizes and levels, none touching, with noise."""
+def micrograph(size: int, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """(size, size) uint8, and its objects: discs of many sizes and levels, none touching, noise.
+
+    The same discs at every size, with diameters of 1.6 to 3.8 times the distance between points
+    and a contrast of 2 to 14 times the noise.
+    """
     rng = np.random.default_rng(0)
-    image = rng.normal(70, 8, (size, size)).astype(np.float32)
+    labels = np.zeros((size, size), dtype=np.uint16)
     rows, cols = np.ogrid[:size, :size]
     placed = np.zeros((0, 3))
-    for _ in range(600):
-        disc = rng.uniform([0, 0, 0.03], [1, 1, 0.08])
-        if (np.hypot(*(placed[:, :2] - disc[:2]).T) < placed[:, 2] + disc[2] + 0.01).any():
+    for _ in range(2000):
+        disc = rng.uniform([0, 0, 0.8 / points], [1, 1, 1.9 / points])
+        if (np.hypot(*(placed[:, :2] - disc[:2]).T) < placed[:, 2] + disc[2] + 0.25 / points).any():
             continue
         placed = np.vstack([placed, disc])
         row, col, radius = disc * size
-        image[(rows - row) ** 2 + (cols - col) ** 2 < radius**2] += rng.uniform(60, 110)
-    return image.clip(0, 255).astype(np.uint8)
+        labels[(rows - row) ** 2 + (cols - col) ** 2 < radius**2] = len(placed)
+    levels = np.concatenate([[70], 70 + rng.uniform(16, 110, len(placed))]).astype(np.float32)
+    image = levels[labels] + rng.normal(0, 8, labels.shape).astype(np.float32)
+    return image.clip(0, 255).astype(np.uint8), labels
 
 
 def choose_thresholds(model: Path, image: Path, out: Path, random: bool) -> None:
@@ -205,16 +214,18 @@ def run_nital(
 ) -> tuple[dict[str, float], list[np.ndarray]]:
     """Nital's generator on the grid, or on points from the image's structure."""
     from nital.generator import GeneratorOptions, generate
+    from nital.generator.gaps import GapOptions
     from nital.models.sam.load import load_folder
     from nital.prompts.structure import StructureOptions, structure_rounds
 
     segmenter = load_folder(model, "bench")
-    points = options.pop("points")
+    points, _ = options.pop("points"), options.pop("points_per_batch")
     wanted = GeneratorOptions(points, **options)
-    limit = StructureOptions(most_points=max(1, points * points // 4))
+    limit = StructureOptions(most_points=points * points)
+    gaps = GapOptions(most_points=points * points)
     source = (lambda image: structure_rounds(image, limit).rounds) if method == "adaptive" else None
     measured = Measured()
-    found = generate(segmenter, pixels, wanted, source=source)
+    found = generate(segmenter, pixels, wanted, source=source, gaps=gaps)
     figures = measured.figures() | {"prompts": found.facts["prompts"]}
     masks = []
     for index in range(len(found.masks)):

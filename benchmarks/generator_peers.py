@@ -84,7 +84,7 @@ def load_transformers(model: Path, threads: int) -> tuple[Callable[..., Any], St
 
     def generate(pixels: np.ndarray, points: int, options: dict[str, Any]) -> list[np.ndarray]:
         picture = Image.fromarray(pixels).convert("RGB")
-        answer = pipeline(picture, points_per_crop=points, points_per_batch=BATCH, **options)
+        answer = pipeline(picture, points_per_crop=points, **options)
         return [np.asarray(mask) for mask in answer["masks"]]
 
     return generate, stages
@@ -116,9 +116,7 @@ def load_segment_anything(model: Path, threads: int) -> tuple[Callable[..., Any]
     stages.time(automatic_mask_generator, "rle_to_mask", "runs")
 
     def generate(pixels: np.ndarray, points: int, options: dict[str, Any]) -> list[np.ndarray]:
-        generator = SamAutomaticMaskGenerator(
-            network, points_per_side=points, points_per_batch=BATCH, **options
-        )
+        generator = SamAutomaticMaskGenerator(network, points_per_side=points, **options)
         found = generator.generate(np.stack([pixels] * 3, axis=2))
         return [each["segmentation"] for each in found]
 

@@ -1,9 +1,12 @@
 """A SAM without training: a random, seeded encoder and a decoder whose weights are set by hand.
 
 Wholly random weights answer every point with nearly the same mask, so what a generator has to do
-with masks, and how many it finds again, could not be measured. Here a point is answered by the
-cells whose features are like those under the point: a crude SAM, of the true size and cost.
+with masks, and how many it finds again, could not be measured. This one knows the objects of one
+image by heart, and answers a point with the object under it: of the true size and cost, but right.
 
+* The encoder's table of positions holds a random code of the object that lies at each position,
+  and a little of the position itself, so that the points of one object get slightly different
+  masks.
 * All tokens take the point's positional encoding; the first attention into the image is sharp
   around that position, and brings back the features there, reduced to ``FEATURES`` numbers.
 * The upscaling keeps the same numbers of each cell, so the product of the two is the cosine of the
@@ -20,21 +23,21 @@ import numpy as np
 
 FEATURES = 15
 SHARP = 3.0  # of the attention around the point
-COSINES = (0.75, 0.85, 0.75, 0.65)  # from which a cell belongs to the mask: single, tight ... loose
+COSINES = (0.8, 0.85, 0.8, 0.75)  # from which a cell belongs to the mask: single, tight ... loose
 STEEP = 0.2
 CONSTANT = 5.0
 FREQUENCY = 2.0  # cycles across half the image, of the positional encoding
-GREY = 2.0  # of what the encoder knows of the grey level of a patch
-DETAIL = 0.03  # of what it knows of the rest of the patch
-NEAR = ((1.0, 2.0, 1.0), (2.0, 4.0, 2.0), (1.0, 2.0, 1.0))  # weights of neighbouring patches
-PLACE = 1.0  # of what the encoder knows of the position of a patch
+DETAIL = 0.03  # of what the encoder sees of a patch
+CODE = 3.0  # of what it knows of the object there
+MIDDLE = ((0.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 0.0))  # a convolution of single positions
+PLACE = 1.0  # of what it knows of the position of a patch
 PREDICTED = (0.9, 0.02)  # mean and spread of the predicted IoU, about
 
 
-def save_seeded_sam(folder: Path, image: np.ndarray, small: bool) -> Path:
+def save_seeded_sam(folder: Path, image: np.ndarray, labels: np.ndarray, small: bool) -> Path:
     """Save a model of the size of ViT-B, or a small one for 512 pixels, as transformers does.
 
-    Features are centred on the mean of those of ``image``, (H, W) uint8.
+    It knows ``labels``, (H, W) integers from 0, of ``image``, (H, W) uint8, both square.
     """
     import torch
     from transformers import SamConfig, SamModel
@@ -49,9 +52,12 @@ def save_seeded_sam(folder: Path, image: np.ndarray, small: bool) -> Path:
         )  # fmt: skip
     torch.manual_seed(0)
     model = SamModel(config)
+    cells = model.vision_encoder.pos_embed.shape[1]
+    middles = ((np.arange(cells) + 0.5) / cells * labels.shape[0]).astype(int)
+    there = torch.from_numpy(labels[np.ix_(middles, middles)].astype(np.int64))
     with torch.no_grad():
-        _set_positions(model)
-        _centre(model, image)
+        _set_positions(model, there)
+        _centre(model, image, there)
         features = torch.randn(FEATURES, 256) / 16
         _set_attention(model.mask_decoder.transformer, features)
         _set_upscaling(model.mask_decoder, features)
@@ -60,44 +66,41 @@ def save_seeded_sam(folder: Path, image: np.ndarray, small: bool) -> Path:
     return folder
 
 
-def _set_positions(model: Any) -> None:
-    """Smooth encodings of position, for points and in the encoder; faint constant tokens.
-
-    The encoder sees the mean grey level of each patch, and little of its details.
-    """
+def _set_positions(model: Any, there: Any) -> None:
+    """Smooth encodings of position for points; objects in the encoder; faint constant tokens."""
     import torch
 
-    patch = model.vision_encoder.patch_embed.projection
-    mean = torch.randn(patch.weight.shape[0], 1, 1, 1) / patch.weight[0].numel()
-    patch.weight.mul_(DETAIL).add_(GREY * mean)
-    smoothing = model.vision_encoder.neck.conv2
-    smoothing.weight.copy_(smoothing.weight[:, :, 1:2, 1:2] * torch.tensor(NEAR) / 16)
+    model.vision_encoder.patch_embed.projection.weight.mul_(DETAIL)
+    smoothing = model.vision_encoder.neck.conv2.weight
+    smoothing.copy_(smoothing * torch.tensor(MIDDLE))
 
     encoding = model.shared_image_embedding.positional_embedding
     encoding.copy_(FREQUENCY * torch.randn_like(encoding))
     table = model.vision_encoder.pos_embed
+    codes = CODE * torch.randn(int(there.max()) + 1, table.shape[3])
     steps = torch.linspace(-1, 1, table.shape[1])
     waves = 0.5 * torch.randn(2, table.shape[3])
     phase = 6.28 * (steps[:, None, None] * waves[0] + steps[None, :, None] * waves[1])
-    table.copy_(PLACE * torch.sin(phase + 6.28 * torch.rand(table.shape[3])))
+    table.copy_(codes[there] + PLACE * torch.sin(phase + 6.28 * torch.rand(table.shape[3])))
     prompts, decoder = model.prompt_encoder, model.mask_decoder
     constant = [*prompts.point_embed, prompts.not_a_point_embed, prompts.no_mask_embed]
     for embedding in [*constant, decoder.mask_tokens, decoder.iou_token]:
         embedding.weight.mul_(0.01)
 
 
-def _centre(model: Any, image: np.ndarray) -> None:
-    """Let the encoder's features be small beside positions, and zero in the mean."""
+def _centre(model: Any, image: np.ndarray, there: Any) -> None:
+    """Let the encoder's features be small beside positions, and zero in the mean of the objects."""
     import torch
     from PIL import Image
 
     side = model.config.vision_config.image_size
     pixels = np.array(Image.fromarray(image).resize((side, side)), dtype=np.float32)
     pixels = (pixels - pixels.mean()) / pixels.std()
-    found = model.get_image_embeddings(torch.from_numpy(pixels).expand(1, 3, -1, -1))
+    found = model.get_image_embeddings(torch.from_numpy(pixels).expand(1, 3, -1, -1))[0]
+    mean = torch.stack([found[:, there == label].mean(1) for label in there.unique()]).mean(0)
     norm = model.vision_encoder.neck.layer_norm2
     norm.weight.fill_(0.1)
-    norm.bias.copy_(-0.1 * found.mean((0, 2, 3)))
+    norm.bias.copy_(-0.1 * mean)
 
 
 def _set_attention(transformer: Any, features: Any) -> None:

@@ -62,7 +62,7 @@ def test_bundle_carry_and_verify(quiet: Path) -> None:
     assert typed("bundle", "toy", "--out", bundle)[0] == 0
     (folder / "weights").write_bytes(b"12345")
     status, text = typed("verify")
-    assert (status, "error: toy: weights" in text) == (1, True)
+    assert (status, "error: toy: weights damaged; remove" in text) == (1, True)
     assert typed("fetch", "toy", "--from", bundle, "--offline")[0] == 0
     assert typed("verify", "toy") == (0, "toy: as it was fetched")
 
@@ -74,3 +74,5 @@ def test_bad_usage(quiet: Path) -> None:
     assert "type: nital models fetch toy" in text
     assert not (quiet / "x.tar").exists()
     assert typed("verify") == (0, "no models in the cache")
+    missing = "error: toy: not in the cache; type: nital models fetch toy"
+    assert typed("verify", "toy") == (1, missing)

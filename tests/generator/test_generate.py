@@ -14,6 +14,8 @@ from nital.generator.gaps import GapOptions, gap_points, typical_radius
 from nital.generator.regions import clean_regions
 from nital.masks.packed import PackedMasks
 from nital.masks.stack import stack_labels
+from nital.models import Decoded, Embedding
+from nital.prompts import PromptSet
 
 
 def iou_of(masks: PackedMasks, truth: np.ndarray) -> list[float]:
@@ -145,8 +147,34 @@ class TestRounds:
         every = generate(LabelModel(), empty, **given)
         few = generate(LabelModel(), empty, **given, gaps=GapOptions())
         assert every.facts["prompts"] > 4000
-        assert few.facts["prompts"] < 450
+        assert few.facts["prompts"] < 200
         assert len(few.masks) == len(every.masks)
+
+    def test_points_that_find_what_is_known_already_are_not_gone_on_with(self) -> None:
+        class OneAnswer(LabelModel):
+            """Answers all points with the object in the middle."""
+
+            def decode(self, embedding: Embedding, prompts: PromptSet, level: str) -> Decoded:
+                middle = np.full((len(prompts), 2), 128.0)
+                return super().decode(embedding, PromptSet.from_points(middle), level)
+
+        truth = np.zeros((256, 256), dtype=np.float32)
+        truth[110:146, 110:146] = 1
+        points = np.stack(np.mgrid[4:256:8, 4:256:8], axis=-1).reshape(-1, 2)
+        rounds = {"source": lambda image: [np.array([[128, 128]]), points]}
+        assert generate(OneAnswer(), truth, **rounds).facts["prompts"] > 900
+        found = generate(OneAnswer(), truth, **rounds, gaps=GapOptions())
+        assert found.facts["prompts"] < 150
+        assert len(found.masks) == len(generate(OneAnswer(), truth, **rounds).masks)
+
+    def test_a_few_misses_end_no_round(self) -> None:
+        truth = np.zeros((512, 512), dtype=np.float32)
+        truth[16:496, 16:496] = discs((480, 480), 60, 16)
+        points = np.stack(np.mgrid[4:512:8, 4:512:8], axis=-1).reshape(-1, 2)
+        given = {"source": lambda image: [np.array([[46, 46]]), points]}
+        found = generate(LabelModel(), truth, **given, gaps=GapOptions())
+        assert min(iou_of(found.masks, truth)) > 0.9
+        assert found.facts["prompts"] < 1600
 
 
 class TestGaps:
@@ -172,8 +200,8 @@ class TestGaps:
 
     def test_the_typical_size_is_that_of_objects(self) -> None:
         areas = np.array([50.0, 100, 100, 120, 90, 8000])
-        assert typical_radius(areas, 10_000, 3.0) == pytest.approx((100 / np.pi) ** 0.5)
-        assert typical_radius(areas[:3], 10_000, 3.0) == 3.0
+        assert typical_radius(areas, 2500.0, 3.0) == pytest.approx((100 / np.pi) ** 0.5)
+        assert typical_radius(areas[:3], 2500.0, 3.0) == 3.0
 
 
 class TestBadInput:

@@ -12,7 +12,7 @@ from nital.masks.convert import instances_of
 from nital.masks.flatten import paint
 from nital.masks.packed import PackedMasks, packed_overlaps
 from nital.masks.stack import stack_labels
-from nital.masks.suppression import suppress_boxes, suppress_masks
+from nital.masks.suppression import new_boxes, suppress_boxes, suppress_masks
 
 SHAPE = (37, 53)
 
@@ -119,6 +119,19 @@ class TestBoxes:
 
     def test_none(self) -> None:
         assert len(suppress_boxes(np.zeros((0, 4)), np.zeros(0), 0.5)) == 0
+
+    def test_a_new_box_is_none_of_those_before_it(self) -> None:
+        before = np.array([[0, 0, 10, 10]])
+        boxes = np.array([[0, 0, 10, 9], [20, 20, 30, 30], [20, 20, 30, 29], [0, 0, 10, 4]])
+        assert new_boxes(boxes, before, 0.5).tolist() == [False, True, False, True]
+        assert new_boxes(boxes, before[:0], 0.5).tolist() == [True, True, False, True]
+        assert new_boxes(boxes[:0], before, 0.5).shape == (0,)
+
+    @given(some_masks())
+    def test_nothing_is_new_the_second_time(self, masks: tuple[np.ndarray, PackedMasks]) -> None:
+        boxes = masks[1].boxes
+        assert not new_boxes(boxes, boxes, 0.7).any()
+        assert new_boxes(boxes, boxes[:0], 1.0).all()
 
 
 def test_crossing_needles_are_two_by_pixels_and_one_by_boxes() -> None:

@@ -88,6 +88,11 @@ def test_unknown_models_are_refused(name, tmp_path, monkeypatch):
         load_model(name)
 
 
+def test_a_folder_without_a_model_is_refused(tmp_path):
+    with pytest.raises(ModelError, match=r"holds no model: neither compact\.json"):
+        load_model(str(tmp_path))
+
+
 @pytest.mark.parametrize("shape", SIZES)
 def test_any_image_size_is_embedded(compact, shape):
     embedding = compact.embed(noise(shape), "particles")

@@ -177,6 +177,24 @@ class TestStore:
             store.unbundle(tmp_path / "b.tar", ["toy"])
         assert not list(cache.glob("*"))
 
+    def test_a_bundle_that_is_cut_off_or_finds_no_room(
+        self, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        known(monkeypatch, Source("a", "http://127.0.0.1:1/a"))
+        (cache / "toy").mkdir(parents=True)
+        (cache / "toy" / "a").write_bytes(bytes(100_000))
+        store.seal(cache / "toy", {"name": "toy"})
+        whole, cut = tmp_path / "whole.tar", tmp_path / "cut.tar"
+        store.bundle(["toy"], whole)
+        cut.write_bytes(whole.read_bytes()[:50_000])
+        with pytest.raises(ModelError, match=r"cut\.tar: cannot be read as a bundle"):
+            store.unbundle(cut, ["toy"])
+        assert [path.name for path in cache.glob("*")] == ["toy"]
+        (tmp_path / "full").write_bytes(b"a file where the cache should be")
+        monkeypatch.setenv("NITAL_CACHE", str(tmp_path / "full"))
+        with pytest.raises(ModelError, match=r"cannot be written .*; free some space, or set"):
+            store.unbundle(whole, ["toy"])
+
     def test_an_unknown_name(self, cache: Path) -> None:
         with pytest.raises(UsageError, match="nital models list"):
             store.fetch("sam-vit-x", convert=no_sockets)
@@ -195,6 +213,10 @@ class TestCheckpoints:
             load_model(str(tmp_path / "evil.pth"))
         assert not (tmp_path / "executed").exists()
         assert not [p for p in cache.glob("*") if p.is_dir()]
+
+    def test_a_checkpoint_that_is_not_there(self, tmp_path: Path) -> None:
+        with pytest.raises(ModelError, match=r"sam_vit_b\.pth does not exist"):
+            load_model(str(tmp_path / "sam_vit_b.pth"))
 
     def test_cut_off_and_foreign_checkpoints(self, cache: Path, tmp_path: Path) -> None:
         torch = pytest.importorskip("torch")

@@ -139,10 +139,14 @@ def verify_models(
         here = sorted(p.name for p in cache_folder().glob("*") if manifest_of(p) is not None)
         status = ALL_DONE
         for name in names or here:
-            wrong = damaged_files(cache_folder() / name) if name in here else ["it is not here"]
-            if wrong:
+            folder = cache_folder() / name
+            wrong = damaged_files(folder) if name in here else []
+            if wrong or name not in here:
                 status = SOME_FAILED
-                console.print(f"error: {name}: {', '.join(wrong)}", style="red", markup=False)
+                what = f"not in the cache; type: nital models fetch {name}"
+                if wrong:
+                    what = f"{', '.join(wrong)} damaged; remove {folder} and get the model anew"
+                console.print(f"error: {name}: {what}", style="red", markup=False)
             else:
                 console.print(f"{name}: as it was fetched", markup=False)
         if not (names or here):

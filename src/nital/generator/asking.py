@@ -15,6 +15,7 @@ from nital.generator.exact import judge_exactly
 from nital.generator.gaps import GapOptions, gap_points, typical_radius
 from nital.generator.options import GeneratorOptions
 from nital.masks.packed import PackedMasks
+from nital.masks.suppression import new_boxes
 from nital.models.protocol import Embedding, PromptableModel, Selected, SelectiveModel
 from nital.prompts import PromptSet
 
@@ -22,7 +23,8 @@ __all__ = ["CropRun"]
 
 POINTS_AT_ONCE = 64
 NARROWEST = 1 / 3  # radius of a gap over the distance of a grid's points
-MOST_AREA = 0.25  # of the crop: a larger mask does not count as covering the points in it
+MOST_AREA = 0.25  # of the crop: a larger mask is no object, and covers no points
+NO_BOXES = np.zeros((0, 4), dtype=np.int32)
 
 
 @dataclass
@@ -53,48 +55,60 @@ class CropRun:
     found: list[Candidates] = field(default_factory=list)
     exact: list[PackedMasks] = field(default_factory=list)
 
+    @property
+    def largest(self) -> float:
+        """Area in pixels of the largest mask that is taken for an object here."""
+        return MOST_AREA * self.crop.shape[0] * self.crop.shape[1]
+
     def embed(self, pixels: NDArray[Any]) -> None:
         """Show the model the crop's pixels."""
         self.embedding: Embedding = self.model.embed(pixels, self.target)
         self.coverage = Coverage.of(self.crop.shape)
         self.asked = np.zeros((0, 2), dtype=np.float32)
 
-    def ask(self, points: NDArray[np.float32], gaps: GapOptions | None = None) -> float:
-        """Ask (N, 2) points where no mask lies; the share that an object answers.
-
-        With ``gaps`` in an order of chance, and only as long as enough comes of it.
-        """
-        if gaps is not None:
-            points = np.random.default_rng(0).permutation(points)
-        asked = answered = 0
+    def ask(self, points: NDArray[np.float32]) -> None:
+        """Ask all of (N, 2) points where no mask lies yet."""
         for start in range(0, len(points), POINTS_AT_ONCE):
-            some = points[start : start + POINTS_AT_ONCE]
-            if self.skips:
-                free = some[~self.coverage.holds(some)]
-                self.facts["skipped"] += len(some) - len(free)
-                some = free
-            if len(some) == 0:
-                continue
-            answered += self._ask(some)
-            asked += len(some)
-            if gaps is not None and gaps.least_points <= asked > answered / gaps.least_yield:
+            self._ask_free(points[start : start + POINTS_AT_ONCE])
+
+    def ask_while_it_pays(self, points: NDArray[np.float32], gaps: GapOptions) -> float:
+        """Ask (N, 2) points in an order of chance, as long as enough of them find a new object.
+
+        Returns the share of points asked that found one.
+        """
+        points = np.random.default_rng(0).permutation(points)
+        asked = paid = 0
+        for start in range(0, len(points), POINTS_AT_ONCE):
+            known = np.concatenate(
+                [np.zeros((0, 4), np.int32), *(part.boxes for part in self.found)]
+            )
+            batches, before = len(self.found), self.facts["prompts"]
+            self._ask_free(points[start : start + POINTS_AT_ONCE])
+            asked += self.facts["prompts"] - before
+            paid += sum(self._paid(fresh, known) for fresh in self.found[batches:])
+            if asked > (paid + gaps.credit) / gaps.least_yield:
                 break
-        return answered / asked if asked else 1.0
+        return paid / asked if asked else 1.0
 
     def fill(self, gaps: GapOptions) -> None:
         """Ask about gaps, smaller ones from round to round, until little comes of it."""
-        pixels = self.crop.shape[0] * self.crop.shape[1]
-        spacing = (pixels / gaps.most_points) ** 0.5
+        spacing = (self.crop.shape[0] * self.crop.shape[1] / gaps.most_points) ** 0.5
         for share in gaps.radii:
             areas = np.concatenate([np.zeros(0), *(part.areas for part in self.found)])
-            radius = max(share * typical_radius(areas, pixels, spacing), NARROWEST * spacing)
+            radius = max(share * typical_radius(areas, self.largest, spacing), NARROWEST * spacing)
             points = gap_points(self.coverage, self.asked, radius)
             limit = np.array(self.crop.shape, dtype=np.float32) - 1
-            if self.ask(np.minimum(points, limit), gaps) < gaps.least_yield:
+            if self.ask_while_it_pays(np.minimum(points, limit), gaps) < gaps.least_yield:
                 break
 
-    def _ask(self, points: NDArray[np.float32]) -> int:
-        """Ask all of some points; how many are answered by masks that can be objects."""
+    def _ask_free(self, points: NDArray[np.float32]) -> None:
+        """Ask those of some points that no mask holds, or all where none is skipped."""
+        if self.skips:
+            free = points[~self.coverage.holds(points)]
+            self.facts["skipped"] += len(points) - len(free)
+            points = free
+        if len(points) == 0:
+            return
         self.facts["prompts"] += len(points)
         self.asked = np.concatenate([self.asked, points])
         selected = self._select(points)
@@ -103,13 +117,17 @@ class CropRun:
                 self.model, self.embedding, selected, points, self.crop, self.shape, self.options
             )
             self.exact.append(fine)
-            return len(points)
+            return
         fresh = self._judge(selected, points)
         self.found.append(fresh)
-        largest = MOST_AREA * self.crop.shape[0] * self.crop.shape[1]
         if self.skips:
-            self.coverage.add(fresh, largest)
-        return len(np.unique(fresh.points[fresh.areas <= largest], axis=0))
+            self.coverage.add(fresh, self.largest)
+
+    def _paid(self, fresh: Candidates, known: NDArray[np.integer]) -> int:
+        """How many points of a batch found an object whose box is not one of those known."""
+        objects = fresh.take(fresh.areas <= self.largest)
+        new = new_boxes(objects.boxes, known, self.options.box_nms_thresh)
+        return len(np.unique(objects.points[new], axis=0))
 
     def _judge(self, selected: Selected, points: NDArray[np.float32]) -> Candidates:
         """Stable masks that the crop does not cut."""

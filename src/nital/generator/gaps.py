@@ -26,26 +26,27 @@ class GapOptions:
         about, over the radius of the median mask so far.
     least_yield
         A round of points after the first one ends when a smaller share of them than this is
-        answered by an object, and no further round of gaps begins.
-    least_points
-        Points of a round after which its yield is known.
+        answered by an object that was not found before, and no further round of gaps begins.
+    credit
+        Objects that each round is taken to have found before its first point, so that no round
+        ends by chance.
     most_points
         Of a grid over the image: no gap is asked about that is narrower than a third of the
         distance between its points.
     """
 
     radii: tuple[float, ...] = (0.7, 0.5, 0.35, 0.25)
-    least_yield: float = 0.025
-    least_points: int = 128
+    least_yield: float = 0.05
+    credit: int = 3
     most_points: int = 1024
 
 
-def typical_radius(areas: NDArray[np.floating], image: int, otherwise: float) -> float:
-    """Radius of a disc of the median area of masks of at most a quarter of ``image`` pixels.
+def typical_radius(areas: NDArray[np.floating], largest: float, otherwise: float) -> float:
+    """Radius of a disc of the median area of masks no larger than ``largest``.
 
     ``otherwise`` where there are too few masks to tell.
     """
-    objects = areas[areas <= image / 4]
+    objects = areas[areas <= largest]
     return float(np.sqrt(np.median(objects) / np.pi)) if len(objects) > FEW else otherwise
 
 

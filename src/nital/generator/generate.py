@@ -65,9 +65,9 @@ def generate(
     source
         Where to ask, instead of the grid.
     gaps
-        With a source: how its later rounds end when little comes of them, and how gaps that stay
-        are asked about; left out, all points of the source that no mask holds are asked and no
-        others.
+        With a source, and unless ``options.exact``: how its later rounds end when little new comes
+        of them, and how gaps that stay are asked about; left out, all points of the source that no
+        mask holds are asked and no others.
     target
         Passed on to models that want to know what is looked for.
     progress
@@ -90,7 +90,7 @@ def generate(
             if progress is not None:
                 progress((before + share) / len(crops))
 
-        asked_gaps = gaps if source is not None else None
+        asked_gaps = None if source is None or options.exact else gaps
         run = CropRun(model, target, crop, shape, options, facts, source is not None)
         found = _generate_in_crop(run, image, rounds, asked_gaps, part_done)
         parts.append(found)
@@ -133,9 +133,12 @@ def _generate_in_crop(
         return empty
     run.embed(image[run.crop.place])
     for number, points in enumerate(rounds):
-        run.ask(points, gaps if number > 0 else None)
+        if gaps is None or number == 0:
+            run.ask(points)
+        else:
+            run.ask_while_it_pays(points, gaps)
         progress((number + 1) / (len(rounds) + (gaps is not None)))
-    if gaps is not None and not run.options.exact:
+    if gaps is not None:
         run.fill(gaps)
     options = run.options
     if options.exact:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nital.masks.packed import PackedMasks, packed_overlaps
 
-__all__ = ["suppress_boxes", "suppress_masks"]
+__all__ = ["new_boxes", "suppress_boxes", "suppress_masks"]
 
 
 def suppress_boxes(
@@ -33,6 +33,24 @@ def suppress_boxes(
         stays = shared <= iou_threshold * (areas[0] + areas[1:] - shared)
         order, waiting, areas = order[1:][stays], waiting[1:][stays], areas[1:][stays]
     return np.array(kept, dtype=np.intp)
+
+
+def new_boxes(
+    boxes: NDArray[np.integer], before: NDArray[np.integer], iou_threshold: float
+) -> NDArray[np.bool_]:
+    """(N,) whether a box is new: its IoU with all boxes before it is at most ``iou_threshold``.
+
+    Before it are all of ``before``, (M, 4), and those that stand earlier in ``boxes``, (N, 4).
+    """
+    known = np.concatenate([before, boxes]).astype(np.float64)
+    these = known[len(before) :]
+    high = np.maximum(these[:, None, :2], known[:, :2])
+    low = np.minimum(these[:, None, 2:], known[:, 2:])
+    shared = np.maximum(low - high, 0).prod(2)
+    areas = (known[:, 2:] - known[:, :2]).prod(1)
+    same = shared > iou_threshold * (areas[len(before) :, None] + areas - shared)
+    earlier = np.arange(len(known)) < np.arange(len(before), len(known))[:, None]
+    return np.asarray(~(same & earlier).any(1))
 
 
 def suppress_masks(

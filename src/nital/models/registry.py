@@ -59,8 +59,15 @@ def load_model(name: str) -> PromptableModel:
         from nital.models.sam.load import load_folder
 
         return load_folder(path, path.resolve().name)
-    if path.is_file() and path.suffix in (".pth", ".pt"):
+    if path.suffix in (".pth", ".pt"):
+        if not path.is_file():
+            raise ModelError(f"{plain} does not exist; give the path of a checkpoint that does")
         return _from_checkpoint(path)
+    if plain and path.is_dir():
+        raise ModelError(
+            f"{plain} holds no model: neither compact.json, of an exported compact model, nor"
+            " config.json, of a model saved by transformers"
+        )
     raise ModelError(
         f"model {plain!r} is not known: use 'compact', a name from 'nital models list', a folder"
         " with an exported compact model or one saved by transformers, or a sam_vit_*.pth"
@@ -107,7 +114,7 @@ def _from_checkpoint(path: Path) -> SamSegmenter:
     from nital.models.download import file_sha256
     from nital.models.sam.convert import convert_checkpoint
     from nital.models.sam.load import load_folder
-    from nital.models.store import cache_folder, manifest_of, seal
+    from nital.models.store import cache_folder, manifest_of, seal, unwritable
 
     sha256 = file_sha256(path)
     folder = cache_folder() / f"converted-{sha256[:16]}"
@@ -118,8 +125,5 @@ def _from_checkpoint(path: Path) -> SamSegmenter:
             seal(folder, {"name": path.name, "checkpoint_sha256": sha256})
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
-            raise ModelError(
-                f"{folder} cannot be written ({error.strerror or error}); free some space, or set"
-                " NITAL_CACHE to a folder on another disk"
-            ) from error
+            raise unwritable(folder, error) from error
     return load_folder(folder, path.stem)

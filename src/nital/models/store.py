@@ -26,6 +26,7 @@ __all__ = [
     "manifest_of",
     "seal",
     "unbundle",
+    "unwritable",
 ]
 
 MANIFEST = "manifest.json"
@@ -142,10 +143,7 @@ def fetch(
         received.replace(folder)
     except OSError as error:
         shutil.rmtree(received, ignore_errors=True)
-        raise ModelError(
-            f"{folder}: cannot be written ({error.strerror or error}); free some space, or set"
-            " NITAL_CACHE to a folder on another disk"
-        ) from error
+        raise unwritable(folder, error) from error
     except ModelError:
         shutil.rmtree(received, ignore_errors=True)
         raise
@@ -199,26 +197,52 @@ def unbundle(path: Path, names: Sequence[str]) -> None:
     Raises
     ------
     ModelError
-        The file is no bundle, lacks a model, or a file in it is damaged.
+        The file is no bundle, lacks a model, a file in it is damaged, or the cache cannot be
+        written.
     """
     for name in names:
         _entry(name)
         received = cache_folder() / f".{name}.bundled"
         shutil.rmtree(received, ignore_errors=True)
         try:
-            with tarfile.open(path) as archive:
-                inside = [m for m in archive if m.isfile() and m.name.startswith(f"{name}/")]
-                for member in inside:
-                    member.name = Path(member.name).name
-                    archive.extract(member, received, filter="data")
-        except (OSError, tarfile.TarError) as error:
+            there = _unpack(path, name, received)
+            if not there or damaged_files(received):
+                what = "damaged" if there else "missing"
+                raise ModelError(f"{path}: {name} is {what} in it; make the bundle again")
+            shutil.rmtree(cache_folder() / name, ignore_errors=True)
+            received.replace(cache_folder() / name)
+        except OSError as error:
+            raise unwritable(cache_folder() / name, error) from error
+        finally:
             shutil.rmtree(received, ignore_errors=True)
-            raise ModelError(
-                f"{path}: cannot be read as a bundle ({error}); make it with 'nital models bundle'"
-            ) from error
-        if not inside or damaged_files(received):
-            shutil.rmtree(received, ignore_errors=True)
-            what = "damaged" if inside else "missing"
-            raise ModelError(f"{path}: {name} is {what} in it; make the bundle again")
-        shutil.rmtree(cache_folder() / name, ignore_errors=True)
-        received.replace(cache_folder() / name)
+
+
+def _unpack(path: Path, name: str, out: Path) -> bool:
+    """Take the files of one model out of a bundle; whether there are any."""
+    try:
+        archive = tarfile.open(path, "r:")  # noqa: SIM115
+    except (OSError, tarfile.TarError) as error:
+        raise _no_bundle(path, error) from error
+    with archive:
+        try:
+            inside = [m for m in archive if m.isfile() and m.name.startswith(f"{name}/")]
+            for member in inside:
+                member.name = Path(member.name).name
+                archive.extract(member, out, filter="data")
+        except tarfile.TarError as error:
+            raise _no_bundle(path, error) from error
+    return bool(inside)
+
+
+def _no_bundle(path: Path, error: Exception) -> ModelError:
+    return ModelError(
+        f"{path}: cannot be read as a bundle ({error}); make it with 'nital models bundle'"
+    )
+
+
+def unwritable(folder: Path, error: OSError) -> ModelError:
+    """What to say when a model cannot be put into the cache."""
+    return ModelError(
+        f"{folder} cannot be written ({error.strerror or error}); free some space, or set"
+        " NITAL_CACHE to a folder on another disk"
+    )
