@@ -52,7 +52,7 @@ HELD = (
     "circularity_median",
 )
 FEWEST = 4
-SEEN = 9  # pixels of a true object that anyone could have found
+SEEN = 20  # pixels of a true object that counts: of 5 pixels in diameter, the least that is sized
 PRIOR = 4.0  # objects that are real as often as their confidence says, for each knot
 
 
@@ -257,6 +257,8 @@ def fit_objects(images: list[Examined]) -> dict[str, Any]:
     sizes = np.where(np.isnan(sizes), np.nanmedian(sizes), sizes)
     missed = {
         "unclaimed": [rounded(image.unclaimed or 0.0) for image in judged],
+        "found": [float(len(image.confidence)) for image in judged],
+        "real": [rounded(float(np.interp(i.confidence, KNOTS, real).mean())) for i in judged],
         "number": [rounded(max(image.missed_number, 0.5) / image.found_number) for image in judged],
         "size": [rounded(size) for size in sizes.tolist()],
         "leaning": [leaning(image, real) for image in judged],

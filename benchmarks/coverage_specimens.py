@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from scipy.special import ndtri
 
 from nital.metrology import Measurements, measure, measure_labels
-from nital.metrology.doubts import material_shift, missed_of, reliability
+from nital.metrology.doubts import Showing, material_shift, missed_of, reliability
 from nital.micrograph import Micrograph, PixelSize
 from nital.segmentation import ModelInfo, Segmentation
 
@@ -138,7 +138,7 @@ def doubtful_cells(objects: int) -> Structure:
     """Cells of which some boundaries are missing and others invented, at a wrong scale."""
     side = round(15 * math.sqrt(objects))
     density = objects / (side * SCALE.value) ** 2 * 1e6
-    missed = missed_of("grains", UNCLAIMED)
+    missed = missed_of("grains", usual("grains", objects, (0.75, 0.98)))
 
     def draw(rng: np.random.Generator) -> Drawn:
         true = cells(rng, objects, side, 0)
@@ -175,6 +175,13 @@ def calibrated(
     """Confidence of real objects and, behind them, of invented ones: low ones are more likely."""
     odds = 1.0 - chance_of(confidence, "grains", leaning)
     return np.append(confidence, rng.choice(confidence, invented, p=odds / odds.sum()))
+
+
+def usual(target: str, objects: int, confidence: tuple[float, float]) -> Showing:
+    """What shows of a field of so many objects, their confidence even between two limits."""
+    known = reliability(target)
+    even = np.linspace(*confidence, 100)
+    return Showing(UNCLAIMED, objects, float(np.interp(even, known.confidence, known.real).mean()))
 
 
 def chance_of(
@@ -273,7 +280,8 @@ def particle_structure(objects: int) -> Structure:
 def doubtful_particles(objects: int) -> Structure:
     """The same, with some missed, some invented, and outlines and scale that are off."""
     side = round(22 * math.sqrt(objects))
-    known, missed = reliability("particles"), missed_of("particles", UNCLAIMED)
+    known = reliability("particles")
+    missed = missed_of("particles", usual("particles", objects, (0.8, 0.98)))
 
     def draw(rng: np.random.Generator) -> Drawn:
         number = rng.poisson(objects * ((side + 2 * MARGIN) / side) ** 2)

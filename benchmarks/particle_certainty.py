@@ -20,15 +20,14 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nital.automatic.certainty import FEATURES, object_features
-from nital.automatic.objects import ObjectOptions, _scaled, candidates, clean, with_likely
+from nital.automatic.certainty import FEATURES
+from nital.automatic.objects import Look, ObjectOptions, candidates, clean, with_likely
 from nital.automatic.resample import rescale
 from nital.automatic.scale import natural_scale
 from nital.evaluation.contingency import contingency
 from nital.evaluation.datasets import is_validation
 from nital.evaluation.metrics import area_under_roc, expected_calibration_error, match_objects
 from nital.io import read, read_labels
-from nital.masks.flatten import paint
 from nital.models import load_model
 from nital.models.compact import CompactModel
 from nital.models.tiles import standardise
@@ -63,18 +62,18 @@ def look(
     found, maps = candidates(model, rescale(grey, scale), "particles")
     options = ObjectOptions()
     lenient = replace(options, lowest_score=options.doubtful_score)
-    survivors, log = clean(found, maps, "particles", lenient if doubtful else options)
-    if not doubtful:
-        survivors, _ = with_likely(survivors, log, found, maps, grey, scale, options)
-    labels = paint(_scaled(survivors, 1 / scale), (image.shape[0], image.shape[1])).labels
-    features = object_features(labels, survivors.scores, survivors.areas, maps, grey)
+    seen = Look(grey, scale, maps)
+    cleaned = clean(found, maps, "particles", lenient if doubtful else options)
+    survivors, _ = cleaned if doubtful else with_likely(cleaned, found, seen, options)
+    labels = seen.painted(survivors).labels
+    features = seen.features(labels, survivors)
     matching = match_objects(contingency(truth, labels))
-    seen = np.bincount(labels.ravel(), minlength=len(survivors) + 1)[1:] > 0
+    visible = np.bincount(labels.ravel(), minlength=len(survivors) + 1)[1:] > 0
     right = np.zeros(len(survivors) + 1, dtype=bool)
     right[matching.predicted] = True
     certain = np.full(len(survivors) + 1, np.nan)
     certain[matching.predicted] = [float(n not in uncertain) for n in matching.truth.tolist()]
-    return Found(features[seen], right[1:][seen], certain[1:][seen])
+    return Found(features[visible], right[1:][visible], certain[1:][visible])
 
 
 def join(parts: list[Found]) -> Found:

@@ -9,6 +9,7 @@ import pytest
 from scipy import ndimage
 
 from nital.automatic.objects import (
+    Look,
     ObjectOptions,
     _without_crumbs,
     candidates,
@@ -53,30 +54,37 @@ def crowd(side: int = 240, spacing: int = 16) -> np.ndarray:
     return standardise(grey.clip(0, 255).astype(np.uint8))
 
 
-def test_where_little_is_claimed_doubtful_particles_are_taken_too():
-    model, image = load_model("compact"), crowd()
-    found, maps = candidates(model, rescale(image, 2.0), "particles")
-    options = ObjectOptions(lowest_score=0.85, enough_claimed=0.99, many_sure=1)
-    sure, log = clean(found, maps, "particles", options)
-    taken, new_log = with_likely(sure, log, found, maps, image, 2.0, options)
-    picky = replace(options, many_sure=10**6)
-    likely, _ = with_likely(sure, log, found, maps, image, 2.0, picky)
-    assert 0 < len(likely) <= len(taken)
-    assert len(taken) > len(sure) > 0
-    assert claimed_share(taken, maps) > claimed_share(sure, maps)
+def looked_at(options: ObjectOptions):
+    """The crowd enlarged twice: its candidates, the sure ones with their log, and the look."""
+    image = crowd()
+    found, maps = candidates(load_model("compact"), rescale(image, 2.0), "particles")
+    return found, clean(found, maps, "particles", options), Look(image, 2.0, maps)
+
+
+def test_beside_many_sure_particles_doubtful_ones_that_are_likely_are_taken():
+    options = ObjectOptions(lowest_score=0.85, many_sure=1, certainty_beside_many=0.0)
+    found, sure, seen = looked_at(options)
+    taken, log = with_likely(sure, found, seen, options)
+    assert len(taken) > len(sure[0]) > 0
+    assert claimed_share(taken, seen.maps) > claimed_share(sure[0], seen.maps)
     assert taken.scores.min() >= options.doubtful_score
-    removed = sum(each["count"] for each in new_log)
+    picky, _ = with_likely(sure, found, seen, replace(options, certainty_beside_many=2.0))
+    assert picky.scores.min() >= options.lowest_score
+    removed = sum(each["count"] for each in log)
     assert len(found) - removed == len(taken)
 
 
-def test_where_enough_is_claimed_nothing_is_added():
-    model, image = load_model("compact"), crowd()
-    found, maps = candidates(model, rescale(image, 2.0), "particles")
-    options = ObjectOptions(enough_claimed=0.0)
-    sure, log = clean(found, maps, "particles", options)
-    taken, new_log = with_likely(sure, log, found, maps, image, 2.0, options)
-    assert taken is sure
-    assert new_log is log
+def test_beside_few_others_are_looked_for_only_where_little_is_claimed():
+    options = ObjectOptions(lowest_score=0.85, many_sure=10**6, enough_claimed=1.1)
+    found, sure, seen = looked_at(options)
+    taken, _ = with_likely(sure, found, seen, replace(options, certainty_beside_few=0.0))
+    strict, _ = with_likely(sure, found, seen, replace(options, certainty_beside_few=0.1))
+    assert len(taken) > len(strict) > 0
+    none, log = with_likely(sure, found, seen, replace(options, certainty_beside_few=2.0))
+    assert none is sure[0]
+    assert log is sure[1]
+    enough, _ = with_likely(sure, found, seen, replace(options, enough_claimed=0.0))
+    assert enough is sure[0]
 
 
 def test_an_area_that_none_reaches_leaves_nothing():

@@ -14,7 +14,7 @@ from nital.metrology import measure, measure_labels
 from nital.metrology.doubts import Doubts, reliability
 from nital.metrology.drawn_objects import DrawnObjects
 from nital.metrology.joint import Displacements, joined
-from nital.metrology.missed import Missed, missed_where
+from nital.metrology.missed import Missed, Showing, missed_where
 from nital.metrology.quantity import Finding
 from nital.metrology.shapes import Shapes
 from nital.micrograph import PixelSize
@@ -240,12 +240,14 @@ def test_hidden_grains_are_as_many_and_make_sizes_scatter_more_or_less():
 def test_micrographs_that_left_as_much_open_count_most(unclaimed, number):
     known = {
         "unclaimed": np.geomspace(0.02, 20.0, len(number)).tolist(),
+        "found": np.geomspace(500.0, 5.0, len(number)).tolist(),
+        "real": np.linspace(0.5, 1.0, len(number)).tolist(),
         "number": number,
         "size": number,
         "leaning": number,
         "larger": number,
     }
-    missed = missed_where(unclaimed, known)
+    missed = missed_where(Showing(unclaimed, 100, 0.9), known)
     assert missed.weight.sum() == pytest.approx(1.0)
     assert (np.diff(missed.number) >= 0).all()
     assert 1.0 / (missed.weight**2).sum() >= min(10.0, 0.5 * len(number)) - 1e-6
@@ -258,14 +260,35 @@ def test_micrographs_that_left_as_much_open_count_most(unclaimed, number):
 def test_one_micrograph_of_unseen_dust_does_not_decide():
     known = {
         "unclaimed": [0.1] * 20,
+        "found": [50.0] * 20,
+        "real": [0.9] * 20,
         "number": [*np.geomspace(0.2, 0.8, 19).tolist(), 600.0],
         "size": [*np.geomspace(0.5, 0.7, 19).tolist(), 0.04],
         "leaning": [0.0] * 20,
         "larger": [0.0] * 20,
     }
-    missed = missed_where(0.1, known)
+    missed = missed_where(Showing(0.1, 50, 0.9), known)
     assert missed.number.max() < 2.0
     assert missed.size.min() > 0.35
+
+
+@pytest.mark.parametrize("name", ["unclaimed", "found", "real"])
+def test_each_of_what_shows_tells_micrographs_apart(name):
+    """Twenty of which all was found, and twenty of which nearly nothing was."""
+    well, badly = (
+        {"unclaimed": 0.1, "found": 300.0, "real": 0.97},
+        {
+            "unclaimed": 2.0,
+            "found": 5.0,
+            "real": 0.6,
+        },
+    )
+    known = {key: [value] * 40 for key, value in well.items()}
+    known[name] = [well[name]] * 20 + [badly[name]] * 20
+    known |= {"number": [0.01] * 20 + [10.0] * 20, "size": [1.0] * 40}
+    known |= {"leaning": [0.0] * 40, "larger": [0.0] * 40}
+    missed = missed_where(Showing(**well), known)
+    assert missed.weight[missed.number > 0.1].sum() < 0.01
 
 
 def unclaimed(wrap, labels, share, by_name, target):

@@ -23,6 +23,7 @@ from nital.prompts import PromptSet
 from nital.prompts.dense import object_centres, uncovered_points
 
 __all__ = [
+    "Look",
     "ObjectOptions",
     "Objects",
     "candidates",
@@ -33,9 +34,10 @@ __all__ = [
 ]
 
 COVERAGE_ROUNDS = 1
-BAR_STEP = 0.05
 RELATIVE_SCORE = 0.9  # of the best score in an image: the bar where no mask reaches the usual one
 
+Cleaned = tuple[Instances, list[dict[str, Any]]]
+"""Survivors, and a log of what was removed and why."""
 LEAST_PIECE = 0.1  # of an object's largest piece: smaller ones are crumbs that others left of it
 
 
@@ -48,10 +50,10 @@ class ObjectOptions:
     lowest_score, lowest_score_grains
         Candidates below this predicted IoU are dropped; grains are filled up afterwards, so a
         doubtful one still marks a place.
-    enough_claimed, doubtful_score, many_sure, lowest_certainty
-        Particles: where masks claim less than this share of the foreground, candidates down to
-        ``doubtful_score`` are taken as well: until enough is claimed where so many are sure, else
-        those that are right with this probability.
+    doubtful_score, many_sure, certainty_beside_many, certainty_beside_few, enough_claimed
+        Particles: candidates down to ``doubtful_score`` are taken as well if they are right with
+        this probability: beside many sure ones, or where the few sure ones claim less than this
+        share of the foreground.
     iou_threshold, cover_threshold
         Suppression: a candidate goes when a better one overlaps it by more than this IoU, or
         covers more than this share of it.
@@ -65,15 +67,33 @@ class ObjectOptions:
 
     lowest_score: float = 0.8
     lowest_score_grains: float = 0.35
-    enough_claimed: float = 0.8
     doubtful_score: float = 0.5
-    many_sure: int = 30
-    lowest_certainty: float = 0.7
+    many_sure: int = 20
+    certainty_beside_many: float = 0.2
+    certainty_beside_few: float = 0.7
+    enough_claimed: float = 0.8
     iou_threshold: float = 0.5
     cover_threshold: float = 0.7
     lowest_foreground: float = 0.4
     smallest_area: float = 6.0
     weak_boundary: float = 0.4
+
+
+@dataclass(frozen=True)
+class Look:
+    """A standardised (H, W) image, the scale at which a model looked at it, and what it saw."""
+
+    image: NDArray[np.float32]
+    scale: float
+    maps: DenseMaps
+
+    def painted(self, masks: Instances) -> Painted:
+        """Masks flattened at the image's size."""
+        return paint(_scaled(masks, 1 / self.scale), (self.image.shape[0], self.image.shape[1]))
+
+    def features(self, labels: NDArray[np.int32], masks: Instances) -> NDArray[np.float64]:
+        """(n, 7) what :func:`certainty` judges particles by; label k is that of mask k - 1."""
+        return object_features(labels, masks.scores, masks.areas, self.maps, self.image)
 
 
 @dataclass(frozen=True)
@@ -107,14 +127,14 @@ def find_objects(
     """Find all grains or particles of a standardised (H, W) image at a given scale."""
     options = options or ObjectOptions()
     found, maps = candidates(model, rescale(image, scale), target, progress)
-    shape = (image.shape[0], image.shape[1])
+    seen = Look(image, scale, maps)
     survivors, log = clean(found, maps, target, options, boost=boost)
     if target == "particles" and boost:
-        survivors, log = with_likely(survivors, log, found, maps, image, scale, options)
-    painted = paint(_scaled(survivors, 1 / scale), shape)
+        survivors, log = with_likely((survivors, log), found, seen, options)
+    painted = seen.painted(survivors)
     labels = _without_crumbs(painted.labels, LEAST_PIECE) if boost else painted.labels
     if target == "grains":
-        boundary = resize_map(maps.boundary, shape)
+        boundary = resize_map(maps.boundary, labels.shape)
         labels = _fill_grains(painted, boundary)
         if boost:
             labels, merges = merge_weak_boundaries(labels, boundary, options.weak_boundary)
@@ -123,43 +143,31 @@ def find_objects(
     facts["unclaimed"] = _unclaimed(labels, painted, maps, target)
     scores = survivors.scores
     if target == "particles":
-        scores = certainty(object_features(labels, scores, survivors.areas, maps, image))
+        scores = certainty(seen.features(labels, survivors))
     confidence = _confidence(labels, scores, maps)
     return Objects(labels, confidence, scores, tuple(log), facts, painted.probability)
 
 
-def with_likely(
-    sure: Instances,
-    log_of_sure: list[dict[str, Any]],
-    found: Instances,
-    maps: DenseMaps,
-    image: NDArray[np.float32],
-    scale: float,
-    options: ObjectOptions,
-) -> tuple[Instances, list[dict[str, Any]]]:
-    """Particles of low predicted IoU as well, where the sure ones leave much foreground unclaimed.
+def with_likely(sure: Cleaned, found: Instances, seen: Look, options: ObjectOptions) -> Cleaned:
+    """Particles of low predicted IoU as well, if all that was seen of them says they are right.
 
-    The model predicts a low IoU for what is small, right or wrong. Where it is sure of many
-    particles, the rest is of their kind, and the bar goes down as far as it must. Where it is sure
-    of few, contrast and surroundings, as those of the sure ones, tell right from wrong. Returns
-    survivors and their log.
+    The model predicts a low IoU for what is small or faint, right or wrong. Where it is sure of
+    many particles, the rest is of their kind; where it is sure of few, others are only looked for
+    if much of the foreground is left unclaimed, and need to be more certain.
     """
-    if claimed_share(sure, maps) >= options.enough_claimed:
-        return sure, log_of_sure
-    if len(sure) >= options.many_sure:
-        for bar in np.arange(options.lowest_score, options.doubtful_score, -BAR_STEP)[1:]:
-            lenient = replace(options, lowest_score=float(bar))
-            survivors, log = clean(found, maps, "particles", lenient)
-            if claimed_share(survivors, maps) >= options.enough_claimed:
-                break
-        return survivors, log
+    many = len(sure[0]) >= options.many_sure
+    if not many and claimed_share(sure[0], seen.maps) >= options.enough_claimed:
+        return sure
     lenient = replace(options, lowest_score=options.doubtful_score)
-    survivors, log = clean(found, maps, "particles", lenient)
-    labels = paint(_scaled(survivors, 1 / scale), (image.shape[0], image.shape[1])).labels
-    features = object_features(labels, survivors.scores, survivors.areas, maps, image)
-    likely = certainty(features) >= options.lowest_certainty
+    survivors, log = clean(found, seen.maps, "particles", lenient)
+    probability = certainty(seen.features(seen.painted(survivors).labels, survivors))
+    if many:
+        likely = probability >= options.certainty_beside_many
+        likely |= survivors.scores >= options.lowest_score
+    else:
+        likely = probability >= options.certainty_beside_few
     if not likely.any():
-        return sure, log_of_sure
+        return sure
     log.append({"action": "remove", "reason": "unlikely", "count": int((~likely).sum())})
     return survivors.take(likely), log
 
@@ -224,7 +232,7 @@ def clean(
     options: ObjectOptions,
     *,
     boost: bool = True,
-) -> tuple[Instances, list[dict[str, Any]]]:
+) -> Cleaned:
     """Remove what is doubtful (unless ``boost`` is off) and suppress duplicates; with a log."""
     log: list[dict[str, Any]] = []
     kept = _remove(found, maps, target, options, log) if boost else found

@@ -29,6 +29,9 @@ ENLARGEMENT_COST = 0.04  # of predicted quality that each doubling beyond the im
 CLAIMED = 0.6
 """Share of the particles' foreground that masks should claim: a scale at which they claim less has
 missed particles, and its quality counts for as much less."""
+MANY, SMALL = 20, 18.0
+"""Where so many particles are found in what is looked at, of less than so many pixels, they are
+enlarged for as long as the masks do not get worse: the model misses more of what is small."""
 SPECKS = 4.0  # tried where little or nothing is found at any other scale: particles of 2 pixels
 LEAST_SPECKS = 10  # in what is looked at; fewer may be noise
 COARSER = {"grains": 0.05, "particles": 0.0}
@@ -96,11 +99,17 @@ def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) ->
         best = max(tried, key=worth)
     for scale in (best / 2**0.5, best * 2**0.5):
         attempt(scale)
-    trials = tuple((s, round(tried[s].worth, 4)) for s in sorted(tried))
     best = max(tried, key=worth)
     enough = worth(best) - COARSER[target]
     coarsest = best * max(0.49, min(1.0, COARSE_DIAMETER / max(tried[best].diameter, 1.0)))
     chosen = min(s for s in tried if s >= coarsest and worth(s) >= enough)
+    while target == "particles" and tried[chosen].count >= MANY and tried[chosen].median < SMALL:
+        finer = chosen * 2**0.5
+        attempt(finer)
+        if finer not in tried or tried[finer].worth < tried[chosen].worth:
+            break
+        chosen = finer
+    trials = tuple((s, round(tried[s].worth, 4)) for s in sorted(tried))
     return ScaleChoice(chosen, trials)
 
 

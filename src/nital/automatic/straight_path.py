@@ -14,6 +14,7 @@ from nital.automatic.particle_choice import watershed_instead
 from nital.automatic.scale import natural_scale
 from nital.automatic.target import choose_target
 from nital.boost.edges import drop_unlike_regions, half_maximum_edges
+from nital.boost.specks import add_specks
 from nital.masks.labels import consecutive
 from nital.micrograph import Micrograph
 from nital.models import load_model
@@ -155,7 +156,7 @@ def _material_parts(
     numbered = number[phases]
     if target == "phases":
         if boost:
-            numbered = drop_unlike_regions(numbered, image)
+            numbered = add_specks(drop_unlike_regions(numbered, image), image)
         objects = np.where(numbered > 1, numbered, 0)
     else:
         vacuum = np.concatenate([[True], foreground < VACUUM])

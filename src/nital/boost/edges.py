@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from nital.masks.labels import label_moments
 
-__all__ = ["drop_unlike_regions", "half_maximum_edges"]
+__all__ = ["drop_unlike_regions", "half_maximum_edges", "window_mean"]
 
 Floats = NDArray[np.float32]
 Phases = NDArray[np.uint8]
@@ -82,8 +82,8 @@ def _moved(phases: Phases, grey: Floats, width: int) -> Phases:
     best = np.choose(own, told)
     agrees = (best <= np.min(told, axis=0)).astype(np.float32)
     judged = (inside >= width) & (np.sum([seen for _, _, seen in levels], axis=0) > 1)
-    support = np.maximum(_window_mean(judged.astype(np.float32), 3 * window), 1e-6)
-    trusted = _window_mean(agrees * judged, 3 * window) > AGREEMENT * support
+    support = np.maximum(window_mean(judged.astype(np.float32), 3 * window), 1e-6)
+    trusted = window_mean(agrees * judged, 3 * window) > AGREEMENT * support
     may_change = trusted & (inside <= width)
     mean = np.choose(own, [level for level, _, _ in levels])
     variance = np.choose(own, [spread for _, spread, _ in levels])
@@ -114,15 +114,15 @@ def _levels(grey: Floats, depth: Floats, window: int) -> tuple[Floats, Floats, N
     Pixels count with the square of their depth, so that blurred edges say little.
     """
     weight = depth**2
-    mass = _window_mean(weight, window)
+    mass = window_mean(weight, window)
     seen = mass > LEAST_WEIGHT
     mass = np.maximum(mass, 1e-6)
-    mean = _window_mean(weight * grey, window) / mass
-    square = _window_mean(weight * grey**2, window) / mass
+    mean = window_mean(weight * grey, window) / mass
+    square = window_mean(weight * grey**2, window) / mass
     return mean, np.maximum(square - mean**2, 0), seen
 
 
-def _window_mean(values: Floats, window: int) -> Floats:
+def window_mean(values: Floats, window: int) -> Floats:
     """Mean under a pyramid: a moving average of ``window`` pixels, twice."""
     for _ in range(2):
         values = ndimage.uniform_filter(values, window, mode="nearest")

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.metrology.field import Field
-from nital.metrology.missed import Missed, missed_where
+from nital.metrology.missed import Missed, Showing, missed_where
 from nital.metrology.runs import sum_over_runs
 from nital.segmentation import Target
 
@@ -31,6 +31,7 @@ __all__ = [
     "Doubts",
     "Missed",
     "Reliability",
+    "Showing",
     "find_doubts",
     "material_shift",
     "missed_of",
@@ -108,9 +109,9 @@ def reliability(target: str) -> Reliability:
     )
 
 
-def missed_of(target: str, unclaimed: float) -> Missed:
-    """What a model misses of grains or particles where it leaves so much open."""
-    return missed_where(unclaimed, _figures()[target]["missed"])
+def missed_of(target: str, showing: Showing) -> Missed:
+    """What a model misses of grains or particles where so much of how it fared shows."""
+    return missed_where(showing, _figures()[target]["missed"])
 
 
 def shape_error(name: str) -> tuple[float, float]:
@@ -161,7 +162,9 @@ def find_doubts(
         width = open_width(field, field.mask_probability)
         together, alone = known.shift
     real = np.interp(confidence, known.confidence, known.real)
-    missed = None if field.unclaimed is None else missed_of(target, field.unclaimed)
+    missed = None
+    if field.unclaimed is not None:
+        missed = missed_of(target, Showing(field.unclaimed, field.count, float(real.mean())))
     return Doubts(real, together * width, alone * width, pixel_size, True, missed)
 
 

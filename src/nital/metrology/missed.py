@@ -1,4 +1,4 @@
-"""Objects missed or invented, as in simulated micrographs where a model left as much open."""
+"""Objects missed or invented, as in simulated micrographs that a model fared alike with."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LEAST_UNCLAIMED", "Missed", "missed_where"]
+__all__ = ["LEAST_UNCLAIMED", "Missed", "Showing", "missed_where"]
 
 Array = NDArray[np.float64]
 
 # A mask may hold several objects, which no part left open shows.
 LEAST_UNCLAIMED = 0.05
-_FIRST_REACH, _FURTHER = 0.3, 1.25  # of the logarithm of what is left open
+_FIRST_REACH, _FURTHER = 0.25, 1.25  # of the standard deviations of what shows
+_CERTAIN = 0.02  # added to the share of the objects that is not real
 _FEWEST = 10.0
 _COUNTS = 0.25  # of the largest weight
 
 
 @dataclass(frozen=True)
 class Missed:
-    """What was true of k simulated micrographs of which a model left as much open as of this one.
+    """What was true of k simulated micrographs that a model fared with as with this one.
 
     Parameters
     ----------
@@ -64,26 +65,49 @@ class Missed:
         )
 
 
-def missed_where(unclaimed: float, known: dict[str, list[float]]) -> Missed:
-    """What was missed where about as much was left open.
-
-    What is missed goes with what is left open, and is scaled by it; how far it scatters about that
-    depends on how much it is, so near ones count more.
+@dataclass(frozen=True)
+class Showing:
+    """What shows of how a model fared with a micrograph.
 
     Parameters
     ----------
     unclaimed
         What no mask claims over what masks claim.
+    found
+        Number of objects found, at least 1.
+    real
+        Mean of the chance, 0...1, of each to be real.
+    """
+
+    unclaimed: float
+    found: float
+    real: float
+
+
+def missed_where(showing: Showing, known: dict[str, list[float]]) -> Missed:
+    """What was missed in simulated micrographs that a model fared alike with.
+
+    What is missed goes with what is left open, and is scaled by it; how far it scatters about that
+    depends on that, on how many objects were found and on how sure they are, so those near in all
+    three count more.
+
+    Parameters
+    ----------
+    showing
+        Of the micrograph.
     known
-        ``unclaimed`` and, as in :class:`Missed`, the rest of simulated micrographs.
+        Of simulated ones: ``unclaimed``, ``found`` and ``real`` as in :class:`Showing`, and the
+        rest as in :class:`Missed`.
     """
     least = np.maximum(np.array(known["unclaimed"]), LEAST_UNCLAIMED)
-    asked = max(unclaimed, LEAST_UNCLAIMED)
-    apart = np.log(least / asked)
-    nearest = float(np.abs(apart).min())
+    asked = max(showing.unclaimed, LEAST_UNCLAIMED)
+    shown = _compared(least, np.array(known["found"]), np.array(known["real"]))
+    own = _compared(np.array(asked), np.array(showing.found), np.array(showing.real))
+    spread = np.maximum(shown.std(axis=0), 1e-6)
+    square = (((shown - own) / spread) ** 2).sum(axis=1)
     reach = _FIRST_REACH
     while True:
-        weight = np.exp((nearest**2 - apart**2) / (2.0 * reach**2))
+        weight = np.exp((square.min() - square) / (2.0 * reach**2))
         weight /= weight.sum()
         alike = 1.0 / float((weight**2).sum())
         if alike >= min(_FEWEST, 0.5 * len(weight)):
@@ -102,6 +126,11 @@ def missed_where(unclaimed: float, known: dict[str, list[float]]) -> Missed:
         weight[order],
         deviation / math.sqrt(alike),
     )
+
+
+def _compared(unclaimed: Array, found: Array, real: Array) -> Array:
+    """(..., 3) what shows, on scales on which differences count alike."""
+    return np.stack([np.log(unclaimed), np.log(found), np.log(1.0 + _CERTAIN - real)], axis=-1)
 
 
 def _held_back(values: Array, weight: Array) -> tuple[Array, float]:

@@ -34,9 +34,11 @@ class ScratchOptions:
         Least length over which the image shows the line, in mean distances between boundaries.
     least_length
         The same in pixels.
-    contrast
-        Contrast of the line to what lies 4 px beside it from which it counts as shown, in standard
-        deviations of that measure elsewhere in the image.
+    contrast, of_walls
+        Contrast of the line to what lies 4 px beside it from which it counts as shown: so many
+        standard deviations of that measure elsewhere in the image, and such a part of the contrast
+        of the boundaries. In a clean image with boundaries like drawn lines the first alone is
+        next to nothing.
     gap
         Longest stretch of hardly any contrast (3/4 of that) within the line, in pixels.
     shown
@@ -54,6 +56,7 @@ class ScratchOptions:
     length: float = 3.0
     least_length: int = 50
     contrast: float = 2.0
+    of_walls: float = 0.4
     gap: int = 10
     shown: float = 0.6
     sides: float = 0.25
@@ -174,18 +177,18 @@ def find_scratches(
         walls, threshold=10, line_length=stretch, line_gap=3, theta=angles, rng=0
     )
     image = ndimage.gaussian_filter(pixels.astype(np.float32), 0.7)
-    noise = _noise(image)
+    contrast = _least_contrast(image, walls, options)
     found: list[NDArray[np.float64]] = []
     pairs = np.array(candidates, dtype=np.float64).reshape(-1, 2, 2)[:, :, ::-1]
-    pairs = pairs[_go_on(image, noise, pairs, least, options)]
+    pairs = pairs[_go_on(image, contrast, pairs, least, options)]
     for ends in pairs[np.argsort(-np.hypot(*(pairs[:, 1] - pairs[:, 0]).T), kind="stable")]:
         if any(_is_part_of(ends, scratch) for scratch in found):
             continue
-        scratch = _followed(image, noise, ends, options)
+        scratch = _followed(image, contrast, ends, options)
         length = float(np.hypot(*(scratch[2:] - scratch[:2])))
         if (
             length >= least
-            and _is_line_in_grains(image, noise, scratch, options)
+            and _is_line_in_grains(image, contrast, scratch, options)
             and _crossed(walls, scratch) >= options.crossing
         ):
             found.append(scratch)
@@ -199,20 +202,23 @@ def _walls(labels: Labels) -> NDArray[np.bool_]:
     return walls
 
 
-def _noise(image: Floats) -> float:
-    """Standard deviation of the contrast of nine pixels in line to those beside them."""
+def _least_contrast(image: Floats, walls: NDArray[np.bool_], options: ScratchOptions) -> float:
+    """Contrast of nine pixels in line to those beside them from which a line is shown."""
     contrasts = []
     for axis in (0, 1):
         line = ndimage.uniform_filter1d(image, 9, axis=axis)
         beside = 0.5 * (np.roll(line, 4, axis=1 - axis) + np.roll(line, -4, axis=1 - axis))
-        contrasts.append((line - beside)[8:-8, 8:-8].ravel())
-    spread = np.percentile(np.concatenate(contrasts), (16, 84))
-    return max(float(spread[1] - spread[0]) / 2, 1e-6)
+        contrasts.append((line - beside)[8:-8, 8:-8])
+    spread = np.percentile(np.stack(contrasts), (16, 84))
+    noise = max(float(spread[1] - spread[0]) / 2, 1e-6)
+    on_walls = np.max(np.abs(contrasts), axis=0)[walls[8:-8, 8:-8]]
+    of_walls = float(np.median(on_walls)) if on_walls.size else 0.0
+    return max(options.contrast * noise, options.of_walls * of_walls)
 
 
 def _go_on(
     image: Floats,
-    noise: float,
+    least_contrast: float,
     pairs: NDArray[np.float64],
     length: float,
     options: ScratchOptions,
@@ -237,7 +243,7 @@ def _go_on(
         )
         contrast = line - 0.5 * (left + right)
         for polarity in (-1, 1):
-            shown = (polarity * contrast > 0.75 * options.contrast * noise).astype(np.float64)
+            shown = (polarity * contrast > 0.75 * least_contrast).astype(np.float64)
             window = steps.size // 2
             runs = ndimage.uniform_filter1d(shown, window, axis=1)[:, window // 2 : -window // 2]
             np.maximum(best, runs.max(axis=1, initial=0), out=best)
@@ -245,7 +251,7 @@ def _go_on(
 
 
 def _followed(
-    image: Floats, noise: float, ends: NDArray[np.float64], options: ScratchOptions
+    image: Floats, least_contrast: float, ends: NDArray[np.float64], options: ScratchOptions
 ) -> NDArray[np.float64]:
     """The line through two ends as far as the image shows it, either dark or bright; (4,)."""
     middle = ends.mean(axis=0)
@@ -265,7 +271,7 @@ def _followed(
         )
         contrast = ndimage.uniform_filter1d(line - 0.5 * (beside[0] + beside[1]), 9)
         for polarity in (-1, 1):
-            shown = polarity * contrast > 0.75 * options.contrast * noise
+            shown = polarity * contrast > 0.75 * least_contrast
             first, last = _run_around(shown, int((steps[inside] < 0).sum()), options.gap)
             if last - first > longest:
                 longest = float(last - first)
@@ -274,7 +280,7 @@ def _followed(
 
 
 def _is_line_in_grains(
-    image: Floats, noise: float, scratch: NDArray[np.float64], options: ScratchOptions
+    image: Floats, least_contrast: float, scratch: NDArray[np.float64], options: ScratchOptions
 ) -> bool:
     """Whether a line is shown over most of its length, with the same grey on both sides."""
     length = float(np.hypot(*(scratch[2:] - scratch[:2])))
@@ -287,7 +293,7 @@ def _is_line_in_grains(
     )
     contrast = ndimage.uniform_filter1d(line - 0.5 * (left + right), 9)
     contrast *= np.sign(np.median(contrast))
-    shown = float((contrast > options.contrast * noise).mean())
+    shown = float((contrast > least_contrast).mean())
     sides = abs(float(np.median(left - right))) / max(float(image.std()), 1e-6)
     return shown >= options.shown and sides <= options.sides
 
