@@ -34,7 +34,7 @@ MANY, SMALL = 20, 18.0
 enlarged for as long as the masks do not get worse: the model misses more of what is small."""
 SPECKS = 4.0  # tried where little or nothing is found at any other scale: particles of 2 pixels
 LEAST_SPECKS = 10  # in what is looked at; fewer may be noise
-COARSER = {"grains": 0.05, "particles": 0.0}
+COARSER = {"grains": 0.02, "particles": 0.0}
 """Predicted quality that a scale up to an octave coarser may lose and still be taken: scratches,
 twins and pits vanish there before grain boundaries do."""
 COARSE_DIAMETER = 18.0  # pixels that objects must keep at such a coarser scale

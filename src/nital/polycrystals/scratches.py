@@ -34,11 +34,9 @@ class ScratchOptions:
         Least length over which the image shows the line, in mean distances between boundaries.
     least_length
         The same in pixels.
-    contrast, of_walls
-        Contrast of the line to what lies 4 px beside it from which it counts as shown: so many
-        standard deviations of that measure elsewhere in the image, and such a part of the contrast
-        of the boundaries. In a clean image with boundaries like drawn lines the first alone is
-        next to nothing.
+    contrast
+        Contrast of the line to what lies 4 px beside it from which it counts as shown, in standard
+        deviations of that measure elsewhere in the image.
     gap
         Longest stretch of hardly any contrast (3/4 of that) within the line, in pixels.
     shown
@@ -47,20 +45,20 @@ class ScratchOptions:
         Largest difference (median) between the grey on both sides, in standard deviations of the
         image: a scratch has the same grains on both sides.
     crossing
-        Least share of the boundaries met on one side that go on upon the other.
+        Least share of the boundaries met on one side that go on upon the other, of those of which
+        chance does not already make it so.
     share
         Least share of the wall between two grains that lies on scratches, and of the contact of
         one of them with scratches that is this wall, for the two to be one.
     """
 
-    length: float = 3.0
+    length: float = 5.0
     least_length: int = 50
     contrast: float = 2.0
-    of_walls: float = 0.4
     gap: int = 10
     shown: float = 0.6
     sides: float = 0.25
-    crossing: float = 0.5
+    crossing: float = 0.15
     share: float = 0.6
 
 
@@ -177,7 +175,7 @@ def find_scratches(
         walls, threshold=10, line_length=stretch, line_gap=3, theta=angles, rng=0
     )
     image = ndimage.gaussian_filter(pixels.astype(np.float32), 0.7)
-    contrast = _least_contrast(image, walls, options)
+    contrast = _least_contrast(image, options)
     found: list[NDArray[np.float64]] = []
     pairs = np.array(candidates, dtype=np.float64).reshape(-1, 2, 2)[:, :, ::-1]
     pairs = pairs[_go_on(image, contrast, pairs, least, options)]
@@ -189,7 +187,7 @@ def find_scratches(
         if (
             length >= least
             and _is_line_in_grains(image, contrast, scratch, options)
-            and _crossed(walls, scratch) >= options.crossing
+            and _crossed(walls, scratch, apart) >= options.crossing
         ):
             found.append(scratch)
     return np.array(found).reshape(-1, 4)
@@ -202,7 +200,7 @@ def _walls(labels: Labels) -> NDArray[np.bool_]:
     return walls
 
 
-def _least_contrast(image: Floats, walls: NDArray[np.bool_], options: ScratchOptions) -> float:
+def _least_contrast(image: Floats, options: ScratchOptions) -> float:
     """Contrast of nine pixels in line to those beside them from which a line is shown."""
     contrasts = []
     for axis in (0, 1):
@@ -210,10 +208,7 @@ def _least_contrast(image: Floats, walls: NDArray[np.bool_], options: ScratchOpt
         beside = 0.5 * (np.roll(line, 4, axis=1 - axis) + np.roll(line, -4, axis=1 - axis))
         contrasts.append((line - beside)[8:-8, 8:-8])
     spread = np.percentile(np.stack(contrasts), (16, 84))
-    noise = max(float(spread[1] - spread[0]) / 2, 1e-6)
-    on_walls = np.max(np.abs(contrasts), axis=0)[walls[8:-8, 8:-8]]
-    of_walls = float(np.median(on_walls)) if on_walls.size else 0.0
-    return max(options.contrast * noise, options.of_walls * of_walls)
+    return options.contrast * max(float(spread[1] - spread[0]) / 2, 1e-6)
 
 
 def _go_on(
@@ -310,8 +305,14 @@ def _run_around(shown: NDArray[np.bool_], middle: int, gap: int) -> tuple[int, i
     return middle, middle
 
 
-def _crossed(walls: NDArray[np.bool_], scratch: NDArray[np.float64], away: float = 5.0) -> float:
-    """Share of the boundaries met on either side that go on upon the other; 0 where none is met."""
+def _crossed(
+    walls: NDArray[np.bool_], scratch: NDArray[np.float64], spacing: float, away: float = 5.0
+) -> float:
+    """Share of the boundaries met on either side that go on upon the other; 0 where none is met.
+
+    Beyond chance: where boundaries are ``spacing`` pixels apart, many a one ends opposite
+    to another.
+    """
     length = float(np.hypot(*(scratch[2:] - scratch[:2])))
     along = (scratch[2:] - scratch[:2]) / max(length, 1e-6)
     across = np.array([-along[1], along[0]])
@@ -329,7 +330,9 @@ def _crossed(walls: NDArray[np.bool_], scratch: NDArray[np.float64], away: float
         return 0.0
     apart = np.abs(met[0][:, None] - met[1][None])
     matched = (apart.min(axis=1) <= 2 * away).sum() + (apart.min(axis=0) <= 2 * away).sum()
-    return float(matched / (met[0].size + met[1].size))
+    share = float(matched / (met[0].size + met[1].size))
+    chance = 1.0 - float(np.exp(-4 * away / spacing))
+    return (share - chance) / (1.0 - chance)
 
 
 def _is_part_of(ends: NDArray[np.float64], scratch: NDArray[np.float64]) -> bool:
