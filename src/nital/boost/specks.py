@@ -131,4 +131,4 @@ def _around(image: Floats, where: Mask, window: int) -> tuple[Floats, Floats, Fl
     mean = window_mean(weight * centred, window) / safe
     square = window_mean(weight * centred**2, window) / safe
     noise = np.sqrt(np.maximum(square - mean**2, 1e-12))
-    return mean + offset, noise, share
+    return np.asarray(mean + offset, dtype=np.float32), noise, share
