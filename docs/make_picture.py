@@ -36,7 +36,8 @@ def main() -> None:
         page.paste(part(name), (column * (WIDTH + GAP), row * (HEIGHT + GAP)))
     target = ROOT / "docs" / "img" / "examples.png"
     target.parent.mkdir(exist_ok=True)
-    page.quantize(COLOURS, dither=Image.Dither.NONE).save(target, optimize=True)
+    few = page.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(target, optimize=True)
     print(f"{target}: {target.stat().st_size / 1000:.0f} kB")
 
 
