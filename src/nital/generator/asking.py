@@ -24,7 +24,6 @@ __all__ = ["CropRun"]
 POINTS_AT_ONCE = 64
 NARROWEST = 1 / 3  # radius of a gap over the distance of a grid's points
 MOST_AREA = 0.25  # of the crop: a larger mask is no object, and covers no points
-NO_BOXES = np.zeros((0, 4), dtype=np.int32)
 
 
 @dataclass
