@@ -5,8 +5,9 @@ then generates masks: seconds on the clock and of the processor (to trust on a b
 the peak of resident memory above the loaded model. ``ratio_...`` is peer / Nital, the better peer
 where there are two: above 1, Nital needs less. ``ratio_seconds`` and ``ratio_memory`` ask the same
 grid of points; ``ratio_seconds_adaptive`` lets Nital choose its own points and stop when the image
-is covered. Recall is the share of a peer's masks that one of ours meets with an IoU of 0.75.
-``share_...`` is the part of the processor's time of a peer that a stage takes.
+is covered; ``--methods transformers adaptive coarser`` says what a grid with three quarters of the
+points a side would find. Recall is the share of a peer's masks that one of ours meets with an IoU
+of 0.75. ``share_...`` is the part of the processor's time of a peer that a stage takes.
 
     python benchmarks/generator.py --quick
     python benchmarks/generator.py --sizes 1024 2048 4096 --json generator.json
@@ -35,6 +36,7 @@ from generator_peers import BATCH, PEERS, holds
 from seeded_sam import save_seeded_sam
 
 OURS = ("nital", "adaptive")
+COARSER = "coarser"  # Nital on a grid of three quarters as many points a side
 SAME = 0.75  # IoU from which two masks show the same
 POINTS = 32
 
@@ -48,7 +50,11 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=BATCH, help="points a peer decodes at once")
     parser.add_argument("--model", type=Path, help="folder saved by transformers")
     parser.add_argument("--peers", type=Path, default=Path("peers"), help="has segment_anything")
-    parser.add_argument("--methods", nargs="+", help="only these, of transformers nital ...")
+    parser.add_argument(
+        "--methods",
+        nargs="+",
+        help="of transformers segment_anything nital adaptive coarser; all but the last",
+    )
     parser.add_argument("--work", type=Path, help="keep what is measured here, and go on from it")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the JSON here")
     parser.add_argument("--one", nargs=6, help=argparse.SUPPRESS)
@@ -114,8 +120,8 @@ def compare(folder: Path, size: int, rows: dict[str, dict[str, float]]) -> dict[
     found: dict[str, list[float]] = {}
     result = {}
     for peer in (name for name in PEERS if name in rows):
-        for ours in (name for name in OURS if name in rows):
-            end = "_adaptive" if ours == "adaptive" else ""
+        for ours in (name for name in (*OURS, COARSER) if name in rows):
+            end = "" if ours == "nital" else f"_{ours}"
             for quantity in ("seconds", "cpu_seconds", "memory_mb"):
                 name = f"ratio_{quantity.removesuffix('_mb')}{end}"
                 ratio = rows[peer][quantity] / rows[ours][quantity]
@@ -220,7 +226,7 @@ def run_nital(
 
     segmenter = load_folder(model, "bench")
     points, _ = options.pop("points"), options.pop("points_per_batch")
-    wanted = GeneratorOptions(points, **options)
+    wanted = GeneratorOptions(points * 3 // 4 if method == COARSER else points, **options)
     limit = StructureOptions(most_points=points * points)
     gaps = GapOptions(most_points=points * points)
     source = (lambda image: structure_rounds(image, limit).rounds) if method == "adaptive" else None

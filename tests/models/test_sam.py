@@ -6,6 +6,7 @@ import json
 import resource
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,31 @@ def test_a_device_that_is_not_here(folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("NITAL_DEVICE", "abacus")
     with pytest.raises(UsageError, match="'abacus' is not here"):
         load_folder(folder, "small")
+
+
+def agreement(one: Any, two: Any) -> float:
+    """Share of the cells of all masks that two models agree on."""
+    return float(((answers(one)[0] > 0) == (answers(two)[0] > 0)).mean())
+
+
+def test_bfloat16_changes_masks_little(folder: Path) -> None:
+    from nital.models.sam.load import load_folder
+
+    full = load_folder(folder, "small", device="cpu")
+    half = replace(full, half=True)
+    assert agreement(full, half) > 0.99
+    assert not np.array_equal(answers(full)[0], answers(half)[0])
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps"])
+def test_an_accelerator_gives_what_the_processor_gives(folder: Path, device: str) -> None:
+    from nital.models.sam.load import load_folder
+
+    if not {"cuda": torch.cuda, "mps": torch.backends.mps}[device].is_available():
+        pytest.skip(f"there is no {device} here")
+    there = load_folder(folder, "small", device=device)
+    assert there.device.type == device
+    assert agreement(load_folder(folder, "small", device="cpu"), there) > 0.99
 
 
 def small_hq() -> Any:
