@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nital.boost.booster import boost_masks, draw_owners
+from nital.boost.booster import UNSURE, boost_masks, draw_owners
 from nital.boost.materials import MaterialOptions
-from nital.boost.parting import cluster_places, mixed_masks, nearest_centres
+from nital.boost.parting import cluster_places, evenness, mixed_masks, nearest_centres
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +49,20 @@ def test_the_number_is_found_from_the_places(halves, boxes_as_masks):
     found = boost_masks(halves, masks)
     assert found.materials.number == 2
     assert found.facts["number_rule"] == "scatter"
-    assert [row[0] for row in found.facts["number_curve"]] == [1, 2]
+    assert [row[0] for row in found.facts["number_curve"]] == [1, 2, 3]
 
 
-def test_a_mask_too_small_for_a_crop_is_not_parted(halves, boxes_as_masks):
-    masks = boxes_as_masks([(0, 0, 100, 256), (156, 0, 256, 256), (118, 10, 138, 30)])
+def test_a_mask_too_small_for_a_crop_is_parted_too(halves, boxes_as_masks):
+    masks = boxes_as_masks([(0, 0, 100, 256), (156, 0, 256, 256), (108, 10, 148, 50)])
     found = boost_masks(halves, masks, options=MaterialOptions(number=2))
-    small = found.phases[120:136, 12:28]
-    assert len(np.unique(small)) == 1
-    assert small[0, 0] > 0
+    assert (found.phases[108:120, 12:48] == found.phases[60, 128]).all()
+    assert (found.phases[136:146, 12:48] == found.phases[200, 128]).all()
+
+
+def test_a_small_mask_of_one_texture_is_named_by_its_own_crops(halves, boxes_as_masks):
+    masks = boxes_as_masks([(0, 0, 100, 256), (156, 0, 256, 256), (104, 10, 122, 30)])
+    found = boost_masks(halves, masks, options=MaterialOptions(number=2))
+    assert (found.phases[106:120, 12:28] == found.phases[60, 128]).all()
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
@@ -87,3 +92,23 @@ def test_the_share_of_a_mask_that_disagrees(boxes_as_masks):
     nearest[:5] = 1
     np.testing.assert_allclose(mixed_masks(owner, nearest, np.array([0, 0])), [0.5, 0.0])
     np.testing.assert_allclose(mixed_masks(owner, nearest, np.array([1, 1])), [0.5, 1.0])
+
+
+def test_places_that_look_into_two_materials_count_little():
+    places = np.zeros((1, 8, 20), dtype=np.float32)
+    places[0, :, 10:] = 3
+    even = evenness(places, 2)
+    assert (even[:, :8] == 1).all()
+    assert (even[:, 12:] == 1).all()
+    assert even[:, 9:11].max() < 0.05
+    assert even.min() > 0
+
+
+def test_what_only_a_compound_mask_covered_takes_its_own_texture(halves, boxes_as_masks):
+    boxes = [(0, 0, 256, 256), (0, 0, 126, 256), (130, 0, 256, 160)]
+    found = boost_masks(halves, boxes_as_masks(boxes), options=MaterialOptions(number=2))
+    assert "compound" in [entry["reason"] for entry in found.log]
+    below = found.phases[200, 60]
+    assert below != found.phases[60, 60]
+    assert (found.phases[144:, 170:] == below).mean() > 0.98
+    assert (found.confidence[144:240, 170:240] == UNSURE).all()

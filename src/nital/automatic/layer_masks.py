@@ -13,13 +13,14 @@ from nital.masks.instances import Instances
 from nital.masks.overlap import suppress
 from nital.masks.packed import PackedMasks
 from nital.models.compact import CompactModel
-from nital.prompts import regular_grid
+from nital.prompts import PromptSet, regular_grid
 
 __all__ = ["GridOptions", "grid_masks", "packed_layer_masks"]
 
 Field = NDArray[np.float32]
 SIDE = 256  # longest side at which the compact model sees cross-sections: columns blur, layers stay
 GRID = 128  # cells a side of a mask
+MARGIN = 32  # mirrored around what the model sees, as it takes the edge of an image for one
 
 
 @dataclass(frozen=True)
@@ -68,24 +69,25 @@ def grid_masks(
     options = options or GridOptions()
     factor = min(1.0, SIDE / max(image.shape))
     view = rescale(image, factor)
-    embedded = model.embed(view, "layers")
-    prompts = regular_grid((view.shape[0], view.shape[1]), max(view.shape) / options.points)
+    margin = min(MARGIN, (min(view.shape) - 1) // 2 * 2)
+    embedded = model.embed(np.pad(view, margin, mode="reflect"), "layers")
+    points = regular_grid((view.shape[0], view.shape[1]), max(view.shape) / options.points).points
+    prompts = PromptSet.from_points(points[:, 0] + margin)
     found = []
     for level in ("object", "phase"):
         decoded = model.decode(embedded, prompts, level)
-        logits = _over_image(decoded.logits[:, 0], decoded.windows[:, 0], view.shape)
-        window = np.tile(np.array([0, 0, *image.shape], np.float32), (len(prompts), 1))
-        found.append(
-            Instances(logits, window, decoded.scores[:, 0], prompts.points[:, 0] / factor, "grid")
-        )
+        windows = decoded.windows[:, 0] - margin
+        logits = _over_image(decoded.logits[:, 0], windows, view.shape)
+        window = np.tile(np.array([0, 0, *image.shape], np.float32), (len(points), 1))
+        found.append(Instances(logits, window, decoded.scores[:, 0], points[:, 0] / factor, "grid"))
     masks = Instances.join(found)
     masks = masks.take((masks.scores >= options.lowest_score) & (masks.areas > 0))
     sure, wide = (masks.logits > 1).sum((1, 2)), (masks.logits > -1).sum((1, 2))
     masks = masks.take(sure >= options.stability * np.maximum(wide, 1))
     masks = masks.take(np.sort(suppress(masks, options.duplicates, 1.0)))
-    rows, cols = (-(-side // 2) for side in view.shape)
+    rows, cols = (slice(margin // 2, margin // 2 - (-side // 2)) for side in view.shape)
     unit = (float(model.description["phase_scale"]) / _threshold(model)) ** 0.5
-    return masks, np.float32(unit) * embedded.maps["embedding"][0][:, :rows, :cols]
+    return masks, np.float32(unit) * embedded.maps["embedding"][0][:, rows, cols]
 
 
 def packed_layer_masks(model: CompactModel, image: Field) -> tuple[PackedMasks, Field]:

@@ -23,11 +23,13 @@ from nital.boost.materials import (
 from nital.boost.parting import (
     MIXED,
     SHARES,
+    Clusters,
     cluster_places,
     embed_places,
     mixed_masks,
     nearest_centres,
 )
+from nital.boost.refining import refine_regions
 from nital.boost.removal import Removal, RemovalOptions, remove_superfluous
 from nital.boost.texture import TextureModel
 from nital.masks.instances import Instances
@@ -35,6 +37,8 @@ from nital.masks.instances import Instances
 __all__ = ["Boosted", "boost_masks", "draw_materials"]
 
 Field = NDArray[np.float32]
+
+UNSURE = 128  # confidence of what only a compound mask covered, which is gone
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,9 @@ def boost_masks(
     parted: list[dict[str, Any]] = []
     parts = options.part and bool(crops.wide.any())
     if parts:
+        gone = [entry["mask"] for entry in removed.log if entry["reason"] == "compound"]
         materials, phases, confidence, parted = _parted(
-            left, crops, seen, shape, options, phase_maps
+            removed, crops, seen, instances.take(gone), shape, options, phase_maps
         )
     else:
         materials = find_materials(crops, left.areas, options)
@@ -119,44 +124,40 @@ def boost_masks(
 
 
 def _parted(
-    instances: Instances,
+    removed: Removal,
     crops: Crops,
     seen: TextureMaps,
+    left: Instances,
     shape: tuple[int, int],
     options: MaterialOptions,
     phase_maps: Field | None,
 ) -> tuple[Materials, NDArray[np.uint8], NDArray[np.uint8], list[dict[str, Any]]]:
     """Materials of masks and of pixels, confidence, and a log entry for each mask parted."""
+    instances = removed.instances
     owner = draw_owners(instances, shape)
     described = [embed_places(shape, seen, options, phase_maps, share) for share in SHARES]
-    rows, cols = (
-        np.minimum(((np.arange(n) + 0.5) * side / n).astype(np.intp), side - 1)
-        for n, side in zip(described[0].shape[1:], shape, strict=True)
-    )
-    over = owner[np.ix_(rows, cols)]
-    shown = np.bincount(over[over >= 0], minlength=len(instances))
-    worth = (shown / np.maximum(np.bincount(crops.mask, minlength=len(instances)), 1))[crops.mask]
-    narrow = ~crops.wide[crops.mask] & (worth > 0)
-    clusters = cluster_places(
-        described[0],
-        (over >= 0) & crops.wide[over],
-        options,
-        crops.embeddings[narrow],
-        worth[narrow],
-    )
+    clusters = _clusters(owner, described[0], crops, len(instances), options)
     voted, agreement = vote(crops, clusters.centres, len(instances))
     nearest = nearest_centres(described, clusters.centres, shape)
-    mixed = mixed_masks(owner, nearest, voted)
-    part = crops.wide & (mixed >= MIXED)
-    labels = np.where(part[owner], nearest, voted[owner]) + 1
-    labels[owner < 0] = 0
+    part = crops.wide & (mixed_masks(owner, nearest, voted) >= MIXED)
+    compound = (owner < 0) & (draw_owners(left, shape) >= 0)
+    gap = (owner < 0) & ~compound
+    labels = np.where(part[owner] | compound, nearest, voted[owner]) + 1
+    labels[gap] = 0
+    fine = seen.maps if seen.maps is not None else phase_maps
+    assert fine is not None
+    refined = refine_regions(labels, fine, options.side / seen.factor).astype(np.intp) - 1
+    mixed = mixed_masks(owner, refined, voted)
+    part = mixed >= MIXED
+    labels = np.where(part[owner] | compound, refined, voted[owner]) + 1
+    labels[gap] = 0
     areas = np.bincount(labels.ravel(), minlength=len(clusters.centres) + 1)[1:]
     order = np.argsort(-areas, kind="stable")
     number = int((areas > 0).sum())
     rank = np.zeros(len(order) + 1, dtype=np.uint8)
     rank[order[:number] + 1] = np.arange(1, number + 1)
     material = rank[voted + 1].astype(np.intp)
-    sure = np.append(np.clip(instances.scores * agreement, 0, 1), 0)
+    sure = np.round(255 * np.append(np.clip(instances.scores * agreement, 0, 1), 0))[owner]
     log = [
         {
             "action": "part",
@@ -171,9 +172,25 @@ def _parted(
     return (
         Materials(material, agreement, number, clusters.curve, joined),
         rank[labels],
-        np.round(255 * sure)[owner].astype(np.uint8),
+        np.where(compound, UNSURE, sure).astype(np.uint8),
         log,
     )
+
+
+def _clusters(
+    owner: NDArray[np.intp], places: Field, crops: Crops, count: int, options: MaterialOptions
+) -> Clusters:
+    """Cluster the places under masks, and the crops of masks too small for a whole square."""
+    rows, cols = (
+        np.minimum(((np.arange(n) + 0.5) * side / n).astype(np.intp), side - 1)
+        for n, side in zip(places.shape[1:], owner.shape, strict=True)
+    )
+    over = owner[np.ix_(rows, cols)]
+    shown = np.bincount(over[over >= 0], minlength=count)
+    worth = (shown / np.maximum(np.bincount(crops.mask, minlength=count), 1))[crops.mask]
+    narrow = ~crops.wide[crops.mask] & (worth > 0)
+    under = (over >= 0) & crops.wide[over]
+    return cluster_places(places, under, options, crops.embeddings[narrow], worth[narrow])
 
 
 def _named(log: tuple[dict[str, Any], ...], removed: Removal) -> list[dict[str, Any]]:

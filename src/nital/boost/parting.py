@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from nital.boost.materials import MaterialOptions, TextureMaps, clearness, crop_sides
+from nital.boost.materials import MaterialOptions, TextureMaps, crop_sides
 from nital.boost.phases import MAX_PHASES, PhaseModel, find_phases
 from nital.boost.texture import STRIDE, squares_embedded
 
@@ -26,10 +26,10 @@ Field = NDArray[np.float32]
 SHARES = (1.0, 0.5)  # sides of the squares, of the side of a crop
 COARSER = 2  # positions of the texture maps from one place to the next
 SAMPLES = 2000
+LEAST_WEIGHT = 0.02  # of a place that looks into two materials, beside 1 of one inside a material
 MIXED = 0.05  # share of a mask's places that disagree with its crops from which it is parted
-SCATTER = (0.2, 0.1)  # mean squared distance to the centres of materials: this, and for each kind
-ALMOST = 1.25  # of that scatter which one material fewer may leave, if it parts them more clearly
-CLEARER = 0.01  # of the silhouette
+EVEN = 0.09  # mean squared distance to the centres, for each kind of evidence: one material each
+APART = 0.45  # squared distance of the two nearest centres, for each kind: two materials
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,10 @@ def cluster_places(
 ) -> Clusters:
     """Cluster the places under masks into materials.
 
-    Without a number the smallest is taken that leaves the materials even enough: the mean squared
-    distance of a place to its centre is at most 0.3 of the calibrated distance, or 0.4 where
-    texture and phases speak both. One fewer is taken where that leaves little more and its
-    silhouette is larger.
+    Places that look into two materials count little. Without a number, one is added to it until
+    the materials are even enough, by the mean squared distance of a place to its centre
+    (:data:`EVEN`), or one more would part what is alike, by the squared distance of its two nearest
+    centres (:data:`APART`); both in calibrated distances.
 
     Parameters
     ----------
@@ -118,35 +118,47 @@ def cluster_places(
         (M, E) crops of smaller masks, and for how many places each of them stands.
     """
     flat = places[:, under].T
+    even = evenness(places, max(1, round(options.side / STRIDE / COARSER / 2)))[under]
     thinned = max(1, len(flat) // SAMPLES)
-    samples = np.ascontiguousarray(flat[::thinned])
-    weights = np.ones(len(samples), dtype=np.float32)
+    samples, weights = np.ascontiguousarray(flat[::thinned]), even[::thinned]
     if narrow is not None and worth is not None:
         samples = np.concatenate([samples, narrow])
-        weights = np.concatenate([weights, worth / thinned]).astype(np.float32)
-    numbers = range(1, MAX_PHASES + 1) if options.number is None else [options.number]
-    bar = SCATTER[0] + SCATTER[1] * (options.texture_weight**2 + options.phase_weight**2)
-    tried: list[PhaseModel] = []
-    for number in numbers:
-        tried.append(
-            find_phases(
-                samples, weights, scale=1.0, threshold=1.0, number=number, seed=options.seed
-            )
+        typical = float(even.mean()) if len(even) else 1.0
+        weights = np.concatenate([weights, worth / thinned * typical]).astype(np.float32)
+    kinds = options.texture_weight**2 + options.phase_weight**2
+
+    def clustered(number: int) -> PhaseModel:
+        return find_phases(
+            samples, weights, scale=1.0, threshold=1.0, number=number, seed=options.seed
         )
-        if _scatter(tried[-1]) <= bar:
+
+    tried = [clustered(options.number or 1)]
+    best = tried[0]
+    while options.number is None and len(tried) < MAX_PHASES:
+        tried.append(clustered(len(tried) + 1))
+        if _scatter(best) <= EVEN * kinds or tried[-1].separation < APART * kinds:
             break
-    best = tried[-1]
-    if len(tried) > 2 and _scatter(tried[-2]) <= ALMOST * bar:
-        fewer, more = (
-            np.average(clearness(samples, each.centres), weights=weights) for each in tried[-2:]
-        )
-        best = tried[-2] if fewer > more + CLEARER else best
+        best = tried[-1]
     curve = tuple(
         (n, round(spread, 4), round(min(apart, 1e6), 4))
         for each in tried
         for n, spread, apart in each.curve
     )
     return Clusters(best.centres, curve)
+
+
+def evenness(places: Field, reach: int) -> Field:
+    """(h, w) how likely a place lies inside one material, to :data:`LEAST_WEIGHT` from 1.
+
+    A square across an interface is described by a mixture of its two sides, which is like neither,
+    and may be taken for a material of its own. The squares ``reach`` places to either side of it
+    then differ: by more than the calibrated distance where they show different materials.
+    """
+    padded = np.pad(places, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
+    inner, ahead, behind = slice(reach, -reach), slice(2 * reach, None), slice(None, -2 * reach)
+    across = ((padded[:, ahead, inner] - padded[:, behind, inner]) ** 2).sum(0)
+    along = ((padded[:, inner, ahead] - padded[:, inner, behind]) ** 2).sum(0)
+    return np.maximum(np.exp(-np.maximum(across, along)), np.float32(LEAST_WEIGHT))
 
 
 def nearest_centres(

@@ -22,8 +22,8 @@ _CAPTION = (
     "would be called one. The ring marks the number taken"
 )
 _EVEN = (
-    ": the smallest that leaves places of one material alike enough, whatever their separation; "
-    "number.csv has the mean squared distance"
+    ": one material was added after the other until places of one were alike enough, or the next "
+    "would have parted what is alike; number.csv has the mean squared distance"
 )
 
 Log = Sequence[Mapping[str, Any]]
