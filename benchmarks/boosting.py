@@ -3,8 +3,9 @@
 A grid of prompts over held-out simulated cross-sections of three difficulty classes gives the
 overlapping masks of the compact model at both of its levels; SAM-I-Am's metrics are taken of them
 as they are and after the booster, with the number of materials given and estimated, by texture, by
-the compact model's phase embedding, and by both; then with other numbers and sizes of crops and
-another grid. ``automatic`` is what ``nital segment --target layers`` gives without any prompt.
+the compact model's phase embedding, and by both; then with other numbers and sizes of crops, rules
+of removal left out, and another grid. ``automatic`` is what ``nital segment --target layers`` gives
+without any prompt.
 
     python benchmarks/boosting.py --quick
     python benchmarks/boosting.py --images 6 --json boosting.json --picture boosting.png
@@ -27,6 +28,7 @@ import nital
 from nital.automatic.layer_masks import GridOptions, grid_masks
 from nital.boost.booster import Boosted, boost_masks
 from nital.boost.materials import MaterialOptions
+from nital.boost.removal import RemovalOptions
 from nital.evaluation import samiam
 from nital.evaluation.boosting import raw_masks
 from nital.evaluation.scores import score_phases
@@ -36,6 +38,11 @@ from nital.simulate.stem_image import StemMicrograph, simulate_stem
 
 FIRST_SEED = 80_000  # apart from those of training and of all choices
 SIDE = 512
+REMOVALS = {
+    "compound masks kept": RemovalOptions(compound=1.0),
+    "tiny children kept": RemovalOptions(tiny_child=0.0),
+    "tiny islands kept": RemovalOptions(tiny_island=0.0),
+}
 
 
 def main() -> None:
@@ -45,7 +52,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=6, metavar="N", help="images a class")
     parser.add_argument("--seed", type=int, default=FIRST_SEED, metavar="N", help="first seed")
     parser.add_argument("--short", action="store_true", help="raw and boosted alone")
-    parser.add_argument("--ablations", action="store_true", help="other crops and grids too")
+    parser.add_argument("--ablations", action="store_true", help="other crops, rules and grids too")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the JSON here")
     parser.add_argument("--picture", type=Path, metavar="PATH", help="draw the first of each class")
     arguments = parser.parse_args()
@@ -80,9 +87,9 @@ def measure(
                 scores[difficulty, variant].append(row)
             if number == 0:
                 panels.append((shown, raw, boosted))
-            short = {name: round(row["samiam_iou"], 4) for name, row in rows.items()}
+            iou = {name: round(row["samiam_iou"], 4) for name, row in rows.items()}
             materials = list(shown.scene.materials)
-            images.append({"class": difficulty, "materials": materials, "iou": short})
+            images.append({"class": difficulty, "materials": materials, "iou": iou})
             print(images[-1], file=sys.stderr, flush=True)
     if picture is not None:
         draw(picture, panels)
@@ -123,10 +130,17 @@ def judge(
     if ablations:
         variants |= {f"K = {k}": replace(base, crops=k) for k in (3, 30)}
         variants |= {f"crops of {m} px": replace(base, side=float(m)) for m in (32, 96)}
+    removals = REMOVALS if ablations else {}
     results = {}
-    for name, options in variants.items():
+    for name in (*variants, *removals):
         began = time.process_time()
-        results[name] = boost_masks(image, masks, options=options, phase_maps=phase_maps)
+        results[name] = boost_masks(
+            image,
+            masks,
+            removal=removals.get(name),
+            options=variants.get(name, base),
+            phase_maps=phase_maps,
+        )
         seconds = time.process_time() - began
         rows[name] = _scores(true_masks, samiam.masks_of(results[name].phases))
         rows[name] |= {"seconds": seconds, "number_error": results[name].materials.number - number}

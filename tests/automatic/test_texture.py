@@ -7,8 +7,9 @@ import pytest
 from scipy import ndimage
 
 import nital
-from nital.automatic.texture import CLEAR_WEIGHT, FAINT_WEIGHT, find_texture
+from nital.automatic.texture import CLEAR_WEIGHT, FAINT_WEIGHT, FINE_SIDE, find_texture
 from nital.models.tiles import standardise
+from nital.simulate.scene import random_field
 
 
 def lattice(shape, period):
@@ -34,7 +35,7 @@ def regions():
 def test_regions_of_their_own_texture_count_and_fine_structure_does_not(regions):
     image, _ = regions
     clear = find_texture(standardise(image), "phases", 3)
-    assert clear.weight == CLEAR_WEIGHT
+    assert clear.weight == CLEAR_WEIGHT["phases"]
     rng = np.random.default_rng(1)
     fine = ndimage.gaussian_filter(rng.standard_normal((256, 256)), 2) > 0
     for target in ("phases", "layers"):
@@ -70,7 +71,7 @@ def test_raw_masks_are_those_without_texture(regions):
 def test_regions_that_differ_by_texture_alone_are_found(regions, target):
     image, truth = regions
     result = nital.segment(nital.Micrograph(image), target, phases=3)
-    assert result.parameters["found"]["texture_weight"] == CLEAR_WEIGHT
+    assert result.parameters["found"]["texture_weight"] == CLEAR_WEIGHT[target]
     inner = np.s_[16:-16, 16:-16]
     shares = []
     for phase in (1, 2, 3):
@@ -78,3 +79,38 @@ def test_regions_that_differ_by_texture_alone_are_found(regions, target):
         shares.append(np.bincount(result.phases[inner][inside]).max() / inside.sum())
     assert min(shares) > 0.85
     assert len(np.unique(result.phases[inner])) == 3
+
+
+@pytest.fixture(scope="module")
+def fields():
+    """Bare ground, fine spots and fine plates in fields of 40 pixels; two grey levels."""
+    rng = np.random.default_rng(3)
+    shape = (240, 320)
+    truth = 1 + (np.arange(240)[:, None] // 40 + np.arange(320) // 40) % 3
+    spots = ndimage.gaussian_filter(rng.standard_normal(shape), 1.6)
+    plates = ndimage.gaussian_filter(rng.standard_normal(shape), (0.8, 5))
+    bright = (truth == 2) & (spots > spots.std()) | (truth == 3) & (plates > 0)
+    image = ndimage.gaussian_filter(bright.astype(float), 0.7) + 0.1 * rng.standard_normal(shape)
+    image += 0.2 * random_field(rng, shape, 40)
+    return np.clip(80 + 90 * image, 0, 255).astype(np.uint8), truth.astype(np.int32)
+
+
+def test_fields_of_fine_texture_are_the_phases_where_grey_levels_are_fewer(fields):
+    image, truth = fields
+    result = nital.segment(nital.Micrograph(image), "phases", phases=3)
+    assert result.parameters["found"]["texture_side"] == FINE_SIDE
+    shares = []
+    for phase in (1, 2, 3):
+        inside = ndimage.binary_erosion(truth == phase, iterations=8)
+        shares.append(np.bincount(result.phases[inside]).max() / inside.sum())
+    assert min(shares) > 0.8
+    assert result.labels.any()
+
+
+def test_grey_levels_are_the_phases_where_there_are_as_many(fields):
+    image, truth = fields
+    levels = (60.0 * truth + 0.1 * image).astype(np.float32)
+    assert not find_texture(standardise(levels), "phases", 3).regions
+    assert find_texture(standardise(image), "phases", 3).regions
+    assert not find_texture(standardise(image), "layers", 3).regions
+    assert not find_texture(standardise(image), "phases", 2).regions

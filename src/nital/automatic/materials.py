@@ -12,7 +12,7 @@ from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from nital.automatic.resample import rescale, resize_map
-from nital.automatic.scale import ScaleChoice
+from nital.automatic.scale import ScaleChoice, natural_scale
 from nital.automatic.texture import NO_TEXTURE, find_texture
 from nital.boost.appearance import join_appearance
 from nital.boost.phases import PhaseModel, assign_phases, find_phases
@@ -37,13 +37,15 @@ class Materials:
 
     ``phases`` (H, W) uint8 numbered from 1 in the order of the cluster centres;
     ``probability`` (H, W) uint8; ``foreground`` (H, W) uint8, 255 times the probability of being
-    specimen (layers) or second phase (phases); ``facts`` for the record.
+    specimen (layers) or second phase (phases); ``facts`` for the record. ``regions`` says that
+    phases are regions of their own texture, whose edges are not those of grey levels.
     """
 
     phases: NDArray[np.uint8]
     probability: NDArray[np.uint8]
     foreground: NDArray[np.uint8]
     facts: dict[str, Any]
+    regions: bool = False
 
 
 def find_materials(
@@ -72,9 +74,11 @@ def find_materials(
     total: NDArray[np.float32] | None = None
     foreground = np.zeros(shape, dtype=np.float32)
     facts: dict[str, Any] = {}
+    texture = find_texture(image, target, number) if boost else NO_TEXTURE
+    if texture.regions:  # the model knows regions wider than their structure as layers
+        target, choice = "layers", natural_scale(model, image, "layers")
     scale = choice.scale
     factors = [f for f in SCALES if _is_useful(f, choice, shape)]
-    texture = find_texture(image, target, number) if boost else NO_TEXTURE
     for index, factor in enumerate(factors):
 
         def part(share: float, done: int = index) -> None:
@@ -105,6 +109,7 @@ def find_materials(
                 ],
                 "texture_weight": texture.weight,
                 "texture_separation": round(min(texture.separation, 1e6), 4),
+                "texture_side": texture.side,
             }
         elif len(enlarged) == len(total):
             total += enlarged[_matching(total, enlarged)]
@@ -118,6 +123,7 @@ def find_materials(
         (255 * best).astype(np.uint8),
         (255 * foreground).astype(np.uint8),
         facts,
+        texture.regions,
     )
 
 

@@ -145,17 +145,18 @@ def _material_parts(
     from skimage.measure import label
 
     phases = materials.phases
+    by_grey = target == "phases" and not materials.regions
     if boost:
-        if target == "phases":
+        if by_grey:
             phases = half_maximum_edges(phases, image, scale)
-        smallest = SMALLEST_REGION[target]
-        if target == "layers":
+        smallest = SMALLEST_REGION["phases" if by_grey else "layers"]
+        if not by_grey:
             smallest = max(smallest, round(SMALLEST_LAYER_SHARE * phases.size))
         phases = smooth_regions(phases, smallest)
     number, foreground = _by_role(phases, materials.foreground, target)
     numbered = number[phases]
     if target == "phases":
-        if boost:
+        if boost and by_grey:
             numbered = add_specks(drop_unlike_regions(numbered, image), image)
         objects = np.where(numbered > 1, numbered, 0)
     else:

@@ -105,7 +105,9 @@ def boost_masks(
     parted: list[dict[str, Any]] = []
     parts = options.part and bool(crops.wide.any())
     if parts:
-        gone = [entry["mask"] for entry in removed.log if entry["reason"] == "compound"]
+        gone = np.array(
+            [entry["mask"] for entry in removed.log if entry["reason"] == "compound"], dtype=np.intp
+        )
         materials, phases, confidence, parted = _parted(
             removed, crops, seen, instances.take(gone), shape, options, phase_maps
         )

@@ -158,7 +158,8 @@ def evenness(places: Field, reach: int) -> Field:
     inner, ahead, behind = slice(reach, -reach), slice(2 * reach, None), slice(None, -2 * reach)
     across = ((padded[:, ahead, inner] - padded[:, behind, inner]) ** 2).sum(0)
     along = ((padded[:, inner, ahead] - padded[:, inner, behind]) ** 2).sum(0)
-    return np.maximum(np.exp(-np.maximum(across, along)), np.float32(LEAST_WEIGHT))
+    even = np.maximum(np.exp(-np.maximum(across, along)), LEAST_WEIGHT)
+    return np.asarray(even, dtype=np.float32)
 
 
 def nearest_centres(

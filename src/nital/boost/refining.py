@@ -119,7 +119,8 @@ def _around(values: Field) -> Field:
 
 
 def _standard(feature: Field, level: Field) -> Field:
-    return np.clip((feature - level[0]) / level[1], -LARGEST_FEATURE, LARGEST_FEATURE)
+    standard = (feature - level[0]) / level[1]
+    return np.asarray(np.clip(standard, -LARGEST_FEATURE, LARGEST_FEATURE), dtype=np.float32)
 
 
 def _largest(layers: Field, shape: tuple[int, int]) -> NDArray[np.intp]:
