@@ -138,7 +138,11 @@ def doubtful_cells(objects: int) -> Structure:
     """Cells of which some boundaries are missing and others invented, at a wrong scale."""
     side = round(15 * math.sqrt(objects))
     density = objects / (side * SCALE.value) ** 2 * 1e6
-    missed = missed_of("grains", usual("grains", objects, (0.75, 0.98)))
+    showing = usual("grains", objects, (0.75, 0.98))
+    hidden = float(
+        np.median(missed_of("grains", showing).drawn(400, np.random.default_rng(0)).number)
+    )
+    missed = missed_of("grains", replace(showing, found=objects / (1.0 + hidden)))
 
     def draw(rng: np.random.Generator) -> Drawn:
         true = cells(rng, objects, side, 0)
