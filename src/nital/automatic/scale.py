@@ -97,20 +97,25 @@ def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) ->
     if tried[best].claimed < CLAIMED:
         attempt(SPECKS)
         best = max(tried, key=worth)
-    for scale in (best / 2**0.5, best * 2**0.5):
-        attempt(scale)
+    for steps in (-1, 1):
+        attempt(_half_octaves(best, steps))
     best = max(tried, key=worth)
     enough = worth(best) - COARSER[target]
     coarsest = best * max(0.49, min(1.0, COARSE_DIAMETER / max(tried[best].diameter, 1.0)))
     chosen = min(s for s in tried if s >= coarsest and worth(s) >= enough)
     while target == "particles" and tried[chosen].count >= MANY and tried[chosen].median < SMALL:
-        finer = chosen * 2**0.5
+        finer = _half_octaves(chosen, 1)
         attempt(finer)
         if finer not in tried or tried[finer].worth < tried[chosen].worth:
             break
         chosen = finer
     trials = tuple((s, round(tried[s].worth, 4)) for s in sorted(tried))
     return ScaleChoice(chosen, trials)
+
+
+def _half_octaves(scale: float, steps: int) -> float:
+    """A scale so many factors of root 2 away, the same number however it is reached."""
+    return float(2.0 ** ((round(2 * math.log2(scale)) + steps) / 2))
 
 
 @dataclass(frozen=True)
