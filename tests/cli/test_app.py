@@ -97,3 +97,9 @@ def test_help_is_quick_and_loads_nothing_heavy():
             - before.children_system
         )
     assert min(seconds) < 0.5
+
+
+def test_python_dash_m_is_the_program():
+    command = [sys.executable, "-m", "nital", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert nital.__version__ in done.stdout
