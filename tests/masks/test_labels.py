@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nital.masks.labels import consecutive, label_moments
+from nital.masks.labels import consecutive, label_moments, pixels_at
 
 
 def test_numbers_have_no_gaps_and_keep_their_order() -> None:
@@ -27,3 +27,11 @@ def test_moments_are_those_of_the_pixels_of_each_label():
         np.testing.assert_allclose([mean[label], variance[label]], [own.mean(), own.var()])
     for label in (3, 5):
         assert number[label] == mean[label] == variance[label] == 0
+
+
+def test_a_coarser_view_takes_the_middle_of_each_cell():
+    rows, cols = pixels_at((3, 4), (9, 4))
+    assert rows.tolist() == [1, 4, 7]
+    assert cols.tolist() == [0, 1, 2, 3]
+    rows, _ = pixels_at((5, 1), (2, 1))
+    assert rows.tolist() == [0, 0, 1, 1, 1]

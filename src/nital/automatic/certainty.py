@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from nital.masks.labels import label_moments
+from nital.masks.labels import label_moments, pixels_at
 from nital.models.dense_maps import DenseMaps
 
 __all__ = ["FEATURES", "certainty", "object_features"]
@@ -55,10 +55,7 @@ def object_features(
     """
     count = len(scores)
     shape = maps.foreground.shape
-    rows, columns = (
-        np.minimum(((np.arange(small) + 0.5) * large / small).astype(int), large - 1)
-        for small, large in zip(shape, labels.shape, strict=True)
-    )
+    rows, columns = pixels_at(shape, labels.shape)
     small_labels = labels[np.ix_(rows, columns)]
     padded = np.pad(small_labels, 1, mode="edge")
     rim = np.zeros(shape, dtype=bool)

@@ -33,6 +33,7 @@ from nital.boost.refining import refine_regions
 from nital.boost.removal import Removal, RemovalOptions, remove_superfluous
 from nital.boost.texture import TextureModel
 from nital.masks.instances import Instances
+from nital.masks.labels import pixels_at
 
 __all__ = ["Boosted", "boost_masks", "draw_materials"]
 
@@ -183,11 +184,7 @@ def _clusters(
     owner: NDArray[np.intp], places: Field, crops: Crops, count: int, options: MaterialOptions
 ) -> Clusters:
     """Cluster the places under masks, and the crops of masks too small for a whole square."""
-    rows, cols = (
-        np.minimum(((np.arange(n) + 0.5) * side / n).astype(np.intp), side - 1)
-        for n, side in zip(places.shape[1:], owner.shape, strict=True)
-    )
-    over = owner[np.ix_(rows, cols)]
+    over = owner[np.ix_(*pixels_at(places.shape[1:], owner.shape))]
     shown = np.bincount(over[over >= 0], minlength=count)
     worth = (shown / np.maximum(np.bincount(crops.mask, minlength=count), 1))[crops.mask]
     narrow = ~crops.wide[crops.mask] & (worth > 0)

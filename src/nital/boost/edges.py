@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from nital.boost.windows import window_mean, window_moments
 from nital.masks.labels import label_moments
 
-__all__ = ["drop_unlike_regions", "half_maximum_edges", "window_mean"]
+__all__ = ["drop_unlike_regions", "half_maximum_edges"]
 
 Floats = NDArray[np.float32]
 Phases = NDArray[np.uint8]
@@ -113,20 +114,8 @@ def _levels(grey: Floats, depth: Floats, window: int) -> tuple[Floats, Floats, N
 
     Pixels count with the square of their depth, so that blurred edges say little.
     """
-    weight = depth**2
-    mass = window_mean(weight, window)
-    seen = mass > LEAST_WEIGHT
-    mass = np.maximum(mass, 1e-6)
-    mean = window_mean(weight * grey, window) / mass
-    square = window_mean(weight * grey**2, window) / mass
-    return mean, np.maximum(square - mean**2, 0), seen
-
-
-def window_mean(values: Floats, window: int) -> Floats:
-    """Mean under a pyramid: a moving average of ``window`` pixels, twice."""
-    for _ in range(2):
-        values = ndimage.uniform_filter(values, window, mode="nearest")
-    return values
+    mean, variance, mass = window_moments(grey, depth**2, window)
+    return mean, variance, mass > LEAST_WEIGHT
 
 
 def drop_unlike_regions(phases: Phases, image: Floats) -> Phases:

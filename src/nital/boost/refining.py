@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from nital.boost.windows import window_mean
+from nital.masks.labels import pixels_at
+
 __all__ = ["refine_regions"]
 
 Field = NDArray[np.float32]
@@ -45,11 +48,7 @@ def refine_regions(labels: NDArray[np.integer], maps: Field, reach: float) -> ND
         (H, W) uint8, 1...P; all 0 where ``labels`` names nothing.
     """
     shape, raster = labels.shape, maps.shape[1:]
-    rows, cols = (
-        np.minimum(((np.arange(n) + 0.5) * side / n).astype(np.intp), side - 1)
-        for n, side in zip(raster, shape, strict=True)
-    )
-    coarse = labels[np.ix_(rows, cols)]
+    coarse = labels[np.ix_(*pixels_at(raster, shape))]
     present = np.unique(coarse[coarse > 0])
     if len(present) == 0:
         return np.zeros(shape, dtype=np.uint8)
@@ -106,16 +105,9 @@ def _features(maps: Field) -> Iterator[Field]:
     """The mean and the standard deviation around each place, of one map after the other."""
     for layer in maps:
         values = np.asarray(layer, dtype=np.float32)
-        mean = _around(values)
+        mean = window_mean(values, WINDOW, "reflect")
         yield mean
-        yield np.sqrt(np.maximum(_around(values**2) - mean**2, 0))
-
-
-def _around(values: Field) -> Field:
-    """Mean under a pyramid."""
-    for _ in range(2):
-        values = ndimage.uniform_filter(values, WINDOW, mode="reflect")
-    return values
+        yield np.sqrt(np.maximum(window_mean(values**2, WINDOW, "reflect") - mean**2, 0))
 
 
 def _standard(feature: Field, level: Field) -> Field:

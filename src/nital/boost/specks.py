@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from nital.boost.edges import window_mean
+from nital.boost.windows import window_moments
 
 __all__ = ["add_specks"]
 
@@ -123,12 +123,7 @@ def _spots(phases: Phases, image: Floats, gap: float) -> _Spots:
 
 def _around(image: Floats, where: Mask, window: int) -> tuple[Floats, Floats, Floats]:
     """Mean and standard deviation under a moving window of some pixels, and their share of it."""
-    weight = where.astype(np.float32)
-    share = window_mean(weight, window)
-    safe = np.maximum(share, 1e-6)
     offset = np.float32(image[where].mean() if where.any() else 0.0)
-    centred = image - offset
-    mean = window_mean(weight * centred, window) / safe
-    square = window_mean(weight * centred**2, window) / safe
-    noise = np.sqrt(np.maximum(square - mean**2, 1e-12))
+    mean, variance, share = window_moments(image - offset, where.astype(np.float32), window)
+    noise = np.sqrt(np.maximum(variance, 1e-12))
     return np.asarray(mean + offset, dtype=np.float32), noise, share

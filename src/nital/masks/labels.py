@@ -1,4 +1,4 @@
-"""Label images: numbers without gaps, regions between lines, and grey levels of each label."""
+"""Label images: numbers without gaps, regions between lines, grey levels, coarser views."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["consecutive", "grains_between", "label_moments"]
+__all__ = ["consecutive", "grains_between", "label_moments", "pixels_at"]
 
 
 def consecutive(labels: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -55,3 +55,20 @@ def label_moments(
     mean = np.bincount(flat, grey, count + 1) / some
     square = np.bincount(flat, grey**2, count + 1) / some
     return number, mean, np.maximum(square - mean**2, 0)
+
+
+def pixels_at(
+    raster: tuple[int, ...], shape: tuple[int, ...]
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of an (H, W) image in the middle of each cell of an (h, w) raster over it.
+
+    Parameters
+    ----------
+    raster, shape
+        (h, w) and (H, W).
+    """
+    rows, cols = (
+        np.minimum(((np.arange(cells) + 0.5) * side / cells).astype(np.intp), side - 1)
+        for cells, side in zip(raster, shape, strict=True)
+    )
+    return rows, cols

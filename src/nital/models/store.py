@@ -8,6 +8,7 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -219,11 +220,11 @@ def unbundle(path: Path, names: Sequence[str]) -> None:
 
 def _unpack(path: Path, name: str, out: Path) -> bool:
     """Take the files of one model out of a bundle; whether there are any."""
-    try:
-        archive = tarfile.open(path, "r:")  # noqa: SIM115
-    except (OSError, tarfile.TarError) as error:
-        raise _no_bundle(path, error) from error
-    with archive:
+    with ExitStack() as opened:
+        try:
+            archive = opened.enter_context(tarfile.open(path, "r:"))
+        except (OSError, tarfile.TarError) as error:
+            raise _no_bundle(path, error) from error
         try:
             inside = [m for m in archive if m.isfile() and m.name.startswith(f"{name}/")]
             for member in inside:
