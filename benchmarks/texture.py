@@ -145,7 +145,8 @@ def of_folder(folder: Path) -> Embed:
         options = str(file.metadata()["options"])
     found = re.search(r"'network': '(\w+)'", options)
     assert found is not None, f"{weights} names no network"
-    network = make_crop_network(found[1], EMBEDDING)
+    width = re.search(r"'width': ([\d.]+)", options)
+    network = make_crop_network(found[1], EMBEDDING, 1.0 if width is None else float(width[1]))
     model = ContrastiveNetwork(network, TextureOptions().margin)
     model.load_state_dict(load_file(weights))
     model.eval()

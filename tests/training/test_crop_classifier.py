@@ -55,4 +55,4 @@ def test_bad_files_and_names_are_refused(tmp_path):
         train_crops(tmp_path, SMALL)
     with pytest.raises(ModelError, match="train one with nital train crops"):
         CropClassifier.load(tmp_path)
-    assert train_crops_command(tmp_path / "new", "SrTiO3", 1, 8, 40, 0, "compact") == 2
+    assert train_crops_command(tmp_path / "new", "SrTiO3", {"steps": 1}) == 2

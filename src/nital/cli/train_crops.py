@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,7 @@ __all__ = ["CROPS_EPILOG", "crops", "train_crops_command"]
 
 CROPS_EPILOG = (
     "Examples: nital train crops --materials SrTiO3,Ge --out runs/crops · "
-    "nital train crops --materials SrTiO3,Ge,Pt/C --network resnet18 --out runs/resnet"
+    "nital train crops --network resnet18 --initial resnet18.safetensors --out runs/resnet"
 )
 
 
@@ -39,20 +39,48 @@ def crops(
     ] = 60,
     seed: Annotated[int, typer.Option(min=0, help="Decides weights and crops.")] = 0,
     network: Annotated[
-        str, typer.Option(metavar="compact|resnet18|fenet", help="From a random start.")
+        str, typer.Option(metavar="compact|resnet18|fenet", help="What is trained.")
     ] = "compact",
+    initial: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Weights to start from: for resnet18 and fenet the .safetensors of a ResNet-18 "
+            "that you have, with the names of torchvision or timm; for compact the "
+            "weights.safetensors of nital train texture. A random start when left out.",
+            show_default=False,
+        ),
+    ] = None,
+    width: Annotated[
+        float,
+        typer.Option(
+            min=0.1,
+            max=8,
+            metavar="FACTOR",
+            help="Channels of the network over its own: 0.5 halves them, to compare sizes.",
+        ),
+    ] = 1.0,
 ) -> None:
     """Train a classifier of crops on simulated STEM images of named materials.
 
-    Goes on where DIR holds a checkpoint. At the end DIR/model holds crops.onnx and crops.json for
-    nital segment --crop-classifier.
+    Goes on where DIR holds a checkpoint, whatever --initial says. At the end DIR/model holds
+    crops.onnx and crops.json for nital segment --crop-classifier.
     """
-    raise typer.Exit(train_crops_command(out, materials, steps, batch, side, seed, network))
+    settings = {
+        "network": network,
+        "steps": steps,
+        "batch": batch,
+        "side": side,
+        "seed": seed,
+        "width": width,
+        "initial": initial,
+    }
+    raise typer.Exit(train_crops_command(out, materials, settings))
 
 
-def train_crops_command(
-    out: Path, materials: str | None, steps: int, batch: int, side: int, seed: int, network: str
-) -> int:
+def train_crops_command(out: Path, materials: str | None, settings: dict[str, Any]) -> int:
     """Train and export; return the exit status."""
     from rich.console import Console
 
@@ -60,21 +88,12 @@ def train_crops_command(
 
     def work() -> None:
         check_installed()
-        _train(console, out, materials, steps, batch, side, seed, network)
+        _train(console, out, materials, settings)
 
     return exit_status(console, out, work)
 
 
-def _train(
-    console: Console,
-    out: Path,
-    materials: str | None,
-    steps: int,
-    batch: int,
-    side: int,
-    seed: int,
-    network: str,
-) -> None:
+def _train(console: Console, out: Path, materials: str | None, settings: dict[str, Any]) -> None:
     from nital.simulate.stem_crystals import MATERIALS
     from nital.training.crop_classifier import CropTraining, export_crops, train_crops
     from nital.training.curve import plot_curve
@@ -82,7 +101,7 @@ def _train(
     names = (
         tuple(name.strip() for name in (materials or "").split(",") if name.strip()) or MATERIALS
     )
-    options = CropTraining(names, network, steps, batch, side, seed)
+    options = CropTraining(names, **settings)
 
     def show(step: int, total: int, means: dict[str, float]) -> None:
         left = (total - step) * means["seconds_per_step"] / 60

@@ -48,17 +48,32 @@ def texture(
             help="compact is what Nital uses; resnet18 and fenet are trained alike, to compare.",
         ),
     ] = "compact",
+    width: Annotated[
+        float,
+        typer.Option(
+            min=0.1,
+            max=8,
+            metavar="FACTOR",
+            help="Channels of the network over its own: 0.5 halves them, to compare sizes.",
+        ),
+    ] = 1.0,
 ) -> None:
     """Train the texture network: crops of one material near, of different materials far.
 
     Goes on where DIR holds a checkpoint. At the end DIR/model holds texture-local.onnx,
     texture-head.onnx and texture.json (compact only), DIR/curve.png shows how the loss fell.
     """
-    raise typer.Exit(train_texture_command(out, data, steps, groups, seed, network))
+    raise typer.Exit(train_texture_command(out, data, steps, groups, seed, network, width))
 
 
 def train_texture_command(
-    out: Path, data: Path | None, steps: int, groups: int, seed: int, network: str
+    out: Path,
+    data: Path | None,
+    steps: int,
+    groups: int,
+    seed: int,
+    network: str,
+    width: float = 1.0,
 ) -> int:
     """Train, export and draw the curve; return the exit status."""
     from rich.console import Console
@@ -67,7 +82,7 @@ def train_texture_command(
 
     def work() -> None:
         check_installed()
-        _train(console, out, data, steps, groups, seed, network)
+        _train(console, out, data, (steps, groups, seed), network, width)
 
     return exit_status(console, out, work)
 
@@ -76,10 +91,9 @@ def _train(
     console: Console,
     out: Path,
     data: Path | None,
-    steps: int,
-    groups: int,
-    seed: int,
+    numbers: tuple[int, int, int],
     network: str,
+    width: float,
 ) -> None:
     from nital.training.curve import plot_curve
     from nital.training.texture_export import export_texture
@@ -92,13 +106,14 @@ def _train(
             f"{100 * means['accuracy']:.0f} %, about {left:.0f} min left"
         )
 
-    options = TextureTraining(steps=steps, groups=groups, seed=seed, network=network)
+    steps, groups, seed = numbers
+    options = TextureTraining(steps, groups, seed=seed, network=network, width=width)
     weights = train_texture(out, options, data=data, report=show)
     plot_curve(out / "log.csv", out / "curve.png")
     if network != "compact":
         console.print(f"weights in {weights}; only the compact network is exported", markup=False)
         return
-    difference = export_texture(weights, out / "model", {"training": {"steps": steps}})
+    difference = export_texture(weights, out / "model", {"training": {"steps": steps}}, width)
     console.print(
         f"exported to {out / 'model'}; ONNX differs from torch by {difference:.1g} at most",
         markup=False,

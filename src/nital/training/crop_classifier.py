@@ -20,6 +20,7 @@ from nital.models.tiles import standardise
 from nital.simulate.stem_crystals import MATERIALS
 from nital.simulate.stem_image import simulate_stem
 from nital.training.checkpoint import log_losses, resume, save
+from nital.training.crop_start import load_start
 from nital.training.graph import to_onnx, write_whole
 from nital.training.texture_network import make_crop_network
 from nital.training.texture_samples import crop_corners
@@ -39,7 +40,7 @@ class CropTraining:
     materials
         Names of :data:`nital.simulate.stem_crystals.MATERIALS`, two at least.
     network
-        ``"compact"``, ``"resnet18"`` or ``"fenet"``, from a random start.
+        ``"compact"``, ``"resnet18"`` or ``"fenet"``.
     steps, batch
         Optimiser steps, and crops a step.
     side
@@ -48,6 +49,11 @@ class CropTraining:
         Decides weights and crops.
     pool
         Simulated images kept for reuse.
+    width
+        Channels of the network, over those that it has by itself.
+    initial
+        Weights to start from, as :func:`nital.training.crop_start.load_start` takes them; a random
+        start when ``None``. A training that goes on does not look at them.
 
     Raises
     ------
@@ -64,6 +70,8 @@ class CropTraining:
     learning_rate: float = 3e-3
     pool: int = 150
     checkpoint_every: int = 100
+    width: float = 1.0
+    initial: Path | None = None
 
     def __post_init__(self) -> None:
         unknown = [name for name in self.materials if name not in MATERIALS]
@@ -155,10 +163,12 @@ def train_crops(
     Raises
     ------
     ModelError
-        When the checkpoint is not of this network.
+        When the checkpoint or the initial weights are not of this network.
     """
     torch.manual_seed(options.seed)
-    network = make_crop_network(options.network, len(options.materials))
+    network = make_crop_network(options.network, len(options.materials), options.width)
+    if options.initial is not None:
+        load_start(network, options.initial)
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), lr=options.learning_rate, weight_decay=0.02)
     start, _ = resume(folder, network, optimizer)
@@ -225,6 +235,8 @@ def export_crops(network: nn.Module, folder: Path, options: CropTraining) -> flo
         "materials": list(options.materials),
         "side": options.side,
         "network": options.network,
+        "width": options.width,
+        "initial": None if options.initial is None else options.initial.name,
         "training": {"steps": options.steps, "batch": options.batch, "seed": options.seed},
     }
     folder.mkdir(parents=True, exist_ok=True)

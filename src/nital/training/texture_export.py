@@ -21,7 +21,9 @@ __all__ = ["export_texture", "load_contrastive"]
 TOLERANCE = 2e-3
 
 
-def load_contrastive(weights: Path, network: str = "compact") -> ContrastiveNetwork:
+def load_contrastive(
+    weights: Path, network: str = "compact", width: float = 1.0
+) -> ContrastiveNetwork:
     """The network of a ``weights.safetensors`` of ``nital train texture``, in evaluation mode.
 
     Raises
@@ -32,7 +34,7 @@ def load_contrastive(weights: Path, network: str = "compact") -> ContrastiveNetw
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    model = ContrastiveNetwork(make_crop_network(network, EMBEDDING), 8)
+    model = ContrastiveNetwork(make_crop_network(network, EMBEDDING, width), 8)
     try:
         model.load_state_dict(load_file(weights))
     except (OSError, SafetensorError, RuntimeError) as error:
@@ -68,8 +70,12 @@ class _Head(nn.Module):
         return out
 
 
-def export_texture(weights: Path, folder: Path, card: dict[str, Any] | None = None) -> float:
+def export_texture(
+    weights: Path, folder: Path, card: dict[str, Any] | None = None, width: float = 1.0
+) -> float:
     """Write ``texture-local.onnx``, ``texture-head.onnx`` and ``texture.json`` into ``folder``.
+
+    ``width`` is that of the training.
 
     Returns
     -------
@@ -82,17 +88,17 @@ def export_texture(weights: Path, folder: Path, card: dict[str, Any] | None = No
         When the weights are of another network, or the export does not reproduce torch; then
         nothing is written.
     """
-    model = load_contrastive(weights)
+    model = load_contrastive(weights, width=width)
     network = model.network
     assert isinstance(network, TextureNetwork)
     channels = network.config.quarter
-    height, width = torch.export.Dim("h", max=4096), torch.export.Dim("w", max=4096)
+    rows, cols = torch.export.Dim("h", max=4096), torch.export.Dim("w", max=4096)
     examples: dict[str, tuple[nn.Module, str, Tensor, dict[int, Any]]] = {
         "local": (
             _Local(network).eval(),
             "image",
             torch.randn(1, 1, 96, 128),
-            {2: 4 * height, 3: 4 * width},
+            {2: 4 * rows, 3: 4 * cols},
         ),
         "head": (
             _Head(network).eval(),

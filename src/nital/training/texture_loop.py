@@ -50,6 +50,8 @@ class TextureTraining:
         Decides weights and crops.
     network
         ``"compact"``, or ``"resnet18"`` or ``"fenet"`` for comparison.
+    width
+        Channels of the network, over those that it has by itself.
     checkpoint_every
         Steps between checkpoints; a resumed training starts a new stream of crops there.
     """
@@ -59,6 +61,7 @@ class TextureTraining:
     learning_rate: float = 3e-3
     seed: int = 0
     network: str = "compact"
+    width: float = 1.0
     checkpoint_every: int = 100
 
 
@@ -135,7 +138,8 @@ def train_texture(
     """
     stream = stream or TextureOptions()
     torch.manual_seed(options.seed)
-    model = ContrastiveNetwork(make_crop_network(options.network, EMBEDDING), stream.margin)
+    network = make_crop_network(options.network, EMBEDDING, options.width)
+    model = ContrastiveNetwork(network, stream.margin)
     model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.learning_rate, weight_decay=0.02)
     real = load_patches_from(data) if data is not None else ()

@@ -41,6 +41,13 @@ class TextureConfig:
     hidden: int = 64
     embedding: int = 16
 
+    def widened(self, share: float) -> TextureConfig:
+        """The same with a multiple of the channels; the embedding keeps its length."""
+        half, quarter, hidden = (
+            max(1, round(share * width)) for width in (self.half, self.quarter, self.hidden)
+        )
+        return TextureConfig(half, quarter, hidden, self.embedding)
+
 
 class _Block(nn.Module):
     """Depthwise 5 x 5 and pointwise convolution, added to the input."""
@@ -204,18 +211,29 @@ class FENet(nn.Module):
         return out
 
 
-def make_crop_network(name: str, outputs: int) -> nn.Module:
+def make_crop_network(name: str, outputs: int, width: float = 1.0) -> nn.Module:
     """One of :data:`NETWORKS` from a random start: (B, 1, m, m) crops to (B, outputs).
+
+    Parameters
+    ----------
+    name
+        Which of them.
+    outputs
+        Classes, or the length of the embedding.
+    width
+        Channels, over those of the network as it ships or was published.
 
     Raises
     ------
     UsageError
-        For another name.
+        For another name, or a width that leaves no channel.
     """
+    if not 0.1 <= width <= 8:
+        raise UsageError(f"the width of a network is 0.1 to 8 times its own, not {width:g}")
     if name == "compact":
-        return TextureNetwork(TextureConfig(embedding=outputs))
+        return TextureNetwork(TextureConfig(embedding=outputs).widened(width))
     if name == "resnet18":
-        return ResNet18(outputs)
+        return ResNet18(outputs, round(64 * width))
     if name == "fenet":
-        return FENet(outputs)
+        return FENet(outputs, round(64 * width))
     raise UsageError(f"the network is one of {', '.join(NETWORKS)}, not {name!r}")
