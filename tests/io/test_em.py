@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import struct
 import sys
 from collections.abc import Mapping
@@ -192,9 +193,12 @@ def test_ser_in_reciprocal_metres_is_no_length(tmp_path: Path, noise: NDArray[np
 
 # Format, module of its writer, and the type of number that it keeps.
 WRITERS = [
+    (".de5", "emd", np.uint8),
     (".emd", "emd", np.uint8),
+    (".hdf5", "hspy", np.uint8),
     (".hspy", "hspy", np.uint8),
     (".nxs", "nexus", np.uint8),
+    (".prz", "pantarhei", np.uint8),
     (".rpl", "ripple", np.uint16),
     (".sur", "digitalsurf", np.int16),
     (".unf", "semper", np.int16),
@@ -251,8 +255,9 @@ def test_what_its_own_writer_made(
     np.testing.assert_array_equal(micrograph.pixels, noise)
     assert micrograph.pixel_size is not None
     assert micrograph.pixel_size.value == pytest.approx(0.0005)
-    assert micrograph.pixel_size.source == f"{suffix[1:]} calibration"
-    assert micrograph.modality == ("TEM" if suffix == ".emd" else None)
+    source = "HyperSpy" if suffix == ".hdf5" else suffix[1:]
+    assert micrograph.pixel_size.source == f"{source} calibration"
+    assert micrograph.modality == ("TEM" if suffix in (".de5", ".emd", ".prz") else None)
 
 
 @needs_rsciio
@@ -359,6 +364,67 @@ def test_mrc(
         assert micrograph.pixel_size is not None
         assert micrograph.pixel_size.value == pytest.approx(expected)
         assert micrograph.pixel_size.source == "mrc calibration"
+
+
+@needs_rsciio
+@pytest.mark.parametrize("compressor", [None, "zstd", "lz4"])
+@pytest.mark.parametrize("frames", [1, 3])
+def test_mrcz(
+    tmp_path: Path, noise: NDArray[np.uint8], compressor: str | None, frames: int
+) -> None:
+    pytest.importorskip("mrcz")
+    images = np.stack([noise.astype(np.int16) * 3 + shift for shift in range(frames)])
+    writer = importlib.import_module("rsciio.mrcz").file_writer
+    writer(str(tmp_path / "a.mrcz"), signal_of(images, frames="nm"), compressor=compressor)
+    micrograph = read(tmp_path / "a.mrcz", page=frames - 1)
+    np.testing.assert_array_equal(micrograph.pixels, images[-1])
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(5e-4)
+    assert micrograph.pixel_size.source == "mrcz calibration"
+    assert micrograph.modality == "TEM"
+
+
+@needs_rsciio
+def test_an_mrc_file_under_its_other_name(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
+    (tmp_path / "aligned.ali").write_bytes(mrc_file(noise.astype(np.int16), 4.2))
+    micrograph = read(tmp_path / "aligned.ali")
+    np.testing.assert_array_equal(micrograph.pixels, noise)
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(4.2e-4)
+
+
+@needs_rsciio
+def test_what_panta_rhei_calibrated_itself(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
+    """Since version 24.03 it writes JSON; a binned image has larger pixels than its device."""
+    side = {"value": 2.5e-10, "offset": 0.0, "unit": "m", "pixel_factor": 2.0}
+    text = json.dumps([{"device.calib": [side, side], "ref_size": [256, 192]}])
+    with (tmp_path / "a.prz").open("wb") as stream:
+        np.savez(stream, data=noise, meta_data_json=text, file_format_version=3)
+    micrograph = read(tmp_path / "a.prz")
+    np.testing.assert_array_equal(micrograph.pixels, noise)
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(5e-4)
+
+
+class Malicious:
+    """Its pickle would write a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.write_text, (self.path, "run"))
+
+
+@needs_rsciio
+def test_code_in_the_pickle_of_an_old_prz_file_never_runs(
+    tmp_path: Path, noise: NDArray[np.uint8]
+) -> None:
+    with (tmp_path / "a.prz").open("wb") as stream:
+        np.savez(stream, data=noise, meta_data=np.array([Malicious(tmp_path / "x")], dtype=object))
+    with pytest.raises(InputError, match=r"a\.prz: cannot be read as \.prz"):
+        read(tmp_path / "a.prz")
+    assert not (tmp_path / "x").exists()
 
 
 @needs_rsciio

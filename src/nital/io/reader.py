@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from nital.errors import InputError
 from nital.io.databar import find_data_bar
 from nital.io.decoded import Decoded, Facts, reporting_damage
 from nital.io.em import EM_SUFFIXES
+from nital.io.hashing import sha256_of
 from nital.io.magnification import contradiction
 from nital.io.pixels import to_grey, to_supported
 from nital.io.scale import resolve_scale
@@ -17,11 +17,19 @@ from nital.io.sidecars import read_own_sidecar, read_vendor_sidecars
 from nital.io.units import parse_pixel_size
 from nital.micrograph import Micrograph, PixelSize
 
-__all__ = ["IMAGE_SUFFIXES", "check_image_path", "decode", "read", "read_pixel_size"]
+__all__ = [
+    "FOLDER_SUFFIXES",
+    "IMAGE_SUFFIXES",
+    "check_image_path",
+    "decode",
+    "read",
+    "read_pixel_size",
+]
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 RASTER_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png")
 ARRAY_SUFFIXES = (".npy", ".npz")
+FOLDER_SUFFIXES = (".zspy",)  # of images that are a folder of files
 IMAGE_SUFFIXES = (*TIFF_SUFFIXES, *RASTER_SUFFIXES, *ARRAY_SUFFIXES, *EM_SUFFIXES)
 
 
@@ -33,8 +41,8 @@ def read(
     Parameters
     ----------
     path
-        TIFF, PNG, JPEG, BMP, ``.npy``, ``.npz`` with one array; dm3, dm4, emd, hspy, mrc, nxs,
-        rpl, ser and unf with the extra ``[em]``.
+        TIFF, PNG, JPEG, BMP, ``.npy``, ``.npz`` with one array; dm3, dm4, emd, hspy, mrc, ser and
+        others (``nital.io.em.EM_SUFFIXES``) with the extra ``[em]``. A ``.zspy`` may be a folder.
     pixel_size
         Side of a pixel, such as ``"12.5nm"``; overrides what the file says.
     page
@@ -68,7 +76,7 @@ def read(
         pixel_size=scale,
         name=path.stem,
         path=path,
-        sha256=_sha256(path),
+        sha256=sha256_of(path),
         modality=next((source.modality for source in facts if source.modality), None),
         data_bar_row=_stated_data_bar(facts, pixels.shape[0]) or find_data_bar(pixels),
         warnings=(*decoded.warnings, *colour_warnings, *pixel_warnings, *scale_warnings),
@@ -143,7 +151,8 @@ def check_image_path(path: Path) -> None:
         One sentence that names the file and what to do.
     """
     with reporting_damage(path, "a file"):
-        if path.is_dir():
+        is_folder = path.is_dir()
+        if is_folder and path.suffix.lower() not in FOLDER_SUFFIXES:
             raise InputError(f"{path}: is a folder; name an image file")
         if not path.exists():
             raise InputError(f"{path}: there is no such file")
@@ -153,7 +162,7 @@ def check_image_path(path: Path) -> None:
             f"{path}: files of type {path.suffix or '(none)'!r} are not supported; "
             f"use one of {' '.join(IMAGE_SUFFIXES)}"
         )
-    if size == 0:
+    if size == 0 and not is_folder:
         raise InputError(f"{path}: the file is empty; copy or export it again")
 
 
@@ -175,8 +184,3 @@ def decode(path: Path, page: int | None, as_stored: bool = False) -> Decoded:
     from nital.io.raster import read_raster
 
     return read_raster(path, as_stored)
-
-
-def _sha256(path: Path) -> str:
-    with reporting_damage(path, "a file"), path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nital.errors import UsageError
 from nital.exchange import EXCHANGE_SUFFIXES
-from nital.io import IMAGE_SUFFIXES
+from nital.io import FOLDER_SUFFIXES, IMAGE_SUFFIXES
 
 __all__ = ["Inputs", "Item", "find_inputs", "plan"]
 
@@ -24,9 +24,10 @@ _TAKEN = (
     "specimens.json",
     "summary.csv",
 )
-_ZARR = ".zarr"
-# It names the images of the ser files beside it, which a folder holds too.
-_EMI = ".emi"
+_IMAGE_FOLDERS = (".zarr", *FOLDER_SUFFIXES)
+# An emi file names the images of the ser files beside it, which a folder holds too; HDF5 files may
+# hold anything. They are read when named.
+_NOT_OF_A_FOLDER = (".emi", ".h5", ".hdf5")
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def find_inputs(arguments: Sequence[str]) -> Inputs:
         A file is taken as it is. A folder stands for the images directly in it, not in its
         subfolders. Anything else with ``*``, ``?`` or ``[`` is a pattern of images, in which
         ``**`` reaches into subfolders. Folders and patterns are sorted by path. An OME-Zarr
-        folder is one file; other exchange files are found by patterns that end as they do.
+        folder is one file, and so is a zspy folder; other exchange files are found by patterns
+        that end as they do.
 
     Raises
     ------
@@ -109,9 +111,9 @@ def _expand(argument: str) -> tuple[list[Path], str | None]:
     """Files of one argument, and what is wrong with it if there are none."""
     path = Path(argument)
     try:
-        if path.is_dir() and path.suffix != _ZARR:
+        if path.is_dir() and path.suffix.lower() not in _IMAGE_FOLDERS:
             images = [path / entry.name for entry in os.scandir(path) if _is_image(entry.path)]
-            images = [image for image in images if image.suffix.lower() != _EMI]
+            images = [image for image in images if image.suffix.lower() not in _NOT_OF_A_FOLDER]
             problem = f"{argument}: the folder holds no image ({' '.join(IMAGE_SUFFIXES)}) itself"
             return sorted(images), None if images else f"{problem}; name its subfolders, if any"
         if path.exists():
@@ -129,5 +131,7 @@ def _expand(argument: str) -> tuple[list[Path], str | None]:
 
 def _is_image(path: str | Path) -> bool:
     path = Path(path)
-    hidden = path.name.startswith(".")
-    return path.suffix.lower() in IMAGE_SUFFIXES and not hidden and path.is_file()
+    suffix = path.suffix.lower()
+    if suffix not in IMAGE_SUFFIXES or path.name.startswith("."):
+        return False
+    return path.is_file() or (suffix in FOLDER_SUFFIXES and path.is_dir())

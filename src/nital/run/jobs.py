@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 import nital
 from nital.errors import InputError
 from nital.exchange import LabelField, image_name, read_fields
-from nital.io import IMAGE_SUFFIXES
+from nital.io import FOLDER_SUFFIXES, IMAGE_SUFFIXES
+from nital.io.hashing import sha256_of
 from nital.micrograph import Micrograph, PixelSize
 from nital.report import RESULT_FILES, TABLE_FILES
 from nital.run.batch import Progress, State
@@ -157,7 +157,7 @@ class MeasureJob:
             phases=field.phases,
             micrograph=micrograph,
             path=item.path,
-            sha256=_sha256(item.path),
+            sha256=sha256_of(item.path),
             warnings=warnings,
             precision=self.precision,
             pixel_size_error=self.pixel_size_error,
@@ -188,7 +188,7 @@ class MeasureJob:
         if self.micrograph is None:
             return None
         path = self.micrograph
-        if path.is_dir():
+        if path.is_dir() and path.suffix.lower() not in FOLDER_SUFFIXES:
             images = [i for i in sorted(path.iterdir()) if i.suffix.lower() in IMAGE_SUFFIXES]
             same = [image for image in images if image.stem == labels.stem]
             same = same or [image for image in images if image.stem == image_name(labels)]
@@ -249,19 +249,4 @@ def _is_complete(
         recorded = (summary["nital"], summary["request"], summary["image"]["sha256"])
     except (OSError, ValueError, LookupError, TypeError):
         return False
-    return recorded == (nital.__version__, request, _sha256(path))
-
-
-def _sha256(path: Path) -> str:
-    """Hash of a file; of a folder, of the names and contents of all its files."""
-    try:
-        if path.is_dir():
-            whole = hashlib.sha256()
-            for file in sorted(inside for inside in path.rglob("*") if inside.is_file()):
-                whole.update(f"{file.relative_to(path).as_posix()} {_sha256(file)}\n".encode())
-            return whole.hexdigest()
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{path}: cannot be read, {reason}; check its permissions") from error
+    return recorded == (nital.__version__, request, sha256_of(path))
