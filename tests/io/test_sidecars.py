@@ -63,6 +63,23 @@ def test_hitachi(image: Path, encoding: str, size: str) -> None:
     assert micrograph.metadata["microscope"] == "Hitachi SU8000"
 
 
+def test_hitachi_of_another_width_is_not_used(image: Path) -> None:
+    text = HITACHI.format(size="24.8").replace("128x96", "1280x960")
+    image.with_suffix(".txt").write_text(text)
+    micrograph = read(image)
+    assert micrograph.pixel_size is None
+    assert "1280 columns but the image has 128" in micrograph.warnings[0]
+
+
+def test_hitachi_transmission_microscope(image: Path) -> None:
+    text = HITACHI.format(size="0.35").replace("SemImageFile", "TemImageFile")
+    image.with_suffix(".txt").write_text(text)
+    micrograph = read(image)
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(0.35e-3)
+    assert micrograph.modality == "TEM"
+
+
 @pytest.mark.parametrize("name", ["field 1-tif.hdr", "field 1.hdr"])
 def test_tescan(image: Path, name: str) -> None:
     text = "[MAIN]\nDevice=VEGA3\nPixelSizeX=5e-8\nPixelSizeY=5e-8\nImageStripSize=6\n[SEM]\nHV=1\n"

@@ -98,6 +98,13 @@ class TestFei:
         assert micrograph.pixel_size.value == pytest.approx(24e-6)
         assert micrograph.modality == "TEM"
 
+    def test_titan_xml_of_its_first_versions(self, write_tagged: Write) -> None:
+        """The element was misspelt, and the unit left out means metres."""
+        xml = "<Metadata><PixelsSize><X>2.4E-11</X><Y>2.4E-11</Y></PixelsSize></Metadata>"
+        size = read(write_tagged({34683: xml})).pixel_size
+        assert size is not None
+        assert size.value == pytest.approx(24e-6)
+
     def test_damaged_xml_says_nothing(self, write_tagged: Write) -> None:
         assert read(write_tagged({34683: "<Metadata><PixelSize>"})).pixel_size is None
 
@@ -197,6 +204,32 @@ class TestOthers:
         assert micrograph.pixel_size is not None
         assert micrograph.pixel_size.value == pytest.approx(10.0 / 50000)
         assert micrograph.modality == "TEM"
+
+    @pytest.mark.parametrize(
+        ("eos", "mode", "modality"),
+        [("eosTEM", "DIFF", "TEM"), ("eosASID", "MAG", "STEM")],
+    )
+    def test_jeol_sightx_otherwise_has_no_magnification_of_its_print(
+        self, write_tagged: Write, eos: str, mode: str, modality: str
+    ) -> None:
+        """In diffraction the number is a camera length; a scanned image has no film."""
+        xml = (
+            f"<TemReporter><Eos><EosMode>{eos}</EosMode></Eos><ImageFormingSystem><ModeString>"
+            f"{mode}</ModeString><SelectorValue>500</SelectorValue></ImageFormingSystem>"
+            "</TemReporter>"
+        )
+        path = write_tagged(
+            {271: "JEOL Ltd."}, description=xml, resolution=(1000, 1000), resolutionunit=3
+        )
+        micrograph = read(path)
+        assert micrograph.pixel_size is None
+        assert micrograph.modality == modality
+
+    def test_tescan_pixels_that_are_not_square(self, write_tagged: Write) -> None:
+        data = b"\x00\x01[MAIN]\r\nPixelSizeX=7.5e-9\r\nPixelSizeY=9e-9\r\n"
+        micrograph = read(write_tagged({50431: data}))
+        assert micrograph.pixel_size is None
+        assert "not square" in micrograph.warnings[0]
 
     @pytest.mark.parametrize(("mode", "expected"), [(1, 0.00042), (3, None)])
     def test_tvips(self, write_tagged: Write, mode: int, expected: float | None) -> None:
