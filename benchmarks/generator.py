@@ -12,9 +12,12 @@ of 0.75. ``share_...`` is the part of the processor's time of a peer that a stag
     python benchmarks/generator.py --quick
     python benchmarks/generator.py --sizes 1024 2048 4096 --json generator.json
     python benchmarks/generator.py --model path/to/sam-folder --sizes 2048
+    python benchmarks/generator.py --device cuda
 
-Without --model the weights are those of ``seeded_sam.py``, of the size of ViT-B. segment_anything
-takes part where ``--peers`` names a folder that holds it (see ``generator_peers.py``).
+On an accelerator memory is what PyTorch allocates there, no shares are given, and a run of 16
+points goes before the one that is timed. Without --model the weights are those of
+``seeded_sam.py``, of the size of ViT-B. segment_anything takes part where ``--peers`` names a
+folder that holds it (see ``generator_peers.py``).
 """
 
 from __future__ import annotations
@@ -27,18 +30,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from generator_peers import BATCH, PEERS, holds
+from generator_peers import BATCH, PEERS, device, holds
 from seeded_sam import save_seeded_sam
 
 OURS = ("nital", "adaptive")
 COARSER = "coarser"  # Nital on a grid of three quarters as many points a side
 SAME = 0.75  # IoU from which two masks show the same
 POINTS = 32
+WARMING = 4  # points a side of the run that warms an accelerator up
 
 
 def main() -> None:
@@ -48,6 +53,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=[1024, 2048, 4096])
     parser.add_argument("--points", type=int, default=POINTS, help="points a side")
     parser.add_argument("--batch", type=int, default=BATCH, help="points a peer decodes at once")
+    parser.add_argument("--device", default="cpu", help="where all models run: cpu, cuda or mps")
     parser.add_argument("--model", type=Path, help="folder saved by transformers")
     parser.add_argument("--peers", type=Path, default=Path("peers"), help="has segment_anything")
     parser.add_argument(
@@ -62,6 +68,7 @@ def main() -> None:
     if arguments.one:
         run_one(*arguments.one)
         return
+    os.environ["NITAL_DEVICE"] = arguments.device
     if arguments.quick:
         arguments.sizes, arguments.points = [512], 16
     with tempfile.TemporaryDirectory() as text:
@@ -88,6 +95,7 @@ def measure(folder: Path, model: Path, arguments: argparse.Namespace) -> dict[st
         "peers": [name for name in methods if name in PEERS],
         "weights": arguments.model.name if arguments.model else "seeded, decoder set by hand",
         "points": arguments.points**2,
+        "device": arguments.device,
         "machine": {"cpus": os.cpu_count(), "threads": threads(), "busy": os.getloadavg()},
     }
     for size in arguments.sizes:
@@ -230,6 +238,8 @@ def run_nital(
     limit = StructureOptions(most_points=points * points)
     gaps = GapOptions(most_points=points * points)
     source = (lambda image: structure_rounds(image, limit).rounds) if method == "adaptive" else None
+    if device() != "cpu":
+        generate(segmenter, pixels, replace(wanted, points_per_side=WARMING))
     measured = Measured()
     found = generate(segmenter, pixels, wanted, source=source, gaps=gaps)
     figures = measured.figures() | {"prompts": found.facts["prompts"]}
@@ -247,9 +257,13 @@ def run_peer(
     """A generator of others, and the share of each of its stages."""
     generate, stages = PEERS[method](model, threads())
     points = options.pop("points")
+    if device() != "cpu":
+        generate(pixels, WARMING, options)
     measured = Measured()
     masks = generate(pixels, points, options)
     figures = measured.figures() | {"prompts": points * points}
+    if device() != "cpu":
+        return figures, masks
     shares = {f"share_{name}": s / figures["cpu_seconds"] for name, s in stages.seconds.items()}
     return figures | shares | {"share_rest": 1 - sum(shares.values())}, masks
 
@@ -258,7 +272,7 @@ class Measured:
     """Seconds and peak memory since it was made."""
 
     def __init__(self) -> None:
-        self.memory = resident_mb()
+        self.memory = self._accelerator_mb(reset=True) or resident_mb()
         self.start, self.busy = time.perf_counter(), time.process_time()
 
     def figures(self) -> dict[str, float]:
@@ -266,8 +280,20 @@ class Measured:
         return {
             "seconds": time.perf_counter() - self.start,
             "cpu_seconds": time.process_time() - self.busy,
-            "memory_mb": peak_mb() - self.memory,
+            "memory_mb": (self._accelerator_mb() or peak_mb()) - self.memory,
         }
+
+    @staticmethod
+    def _accelerator_mb(reset: bool = False) -> float:
+        """Peak of what is allocated by CUDA, or, after a reset, what is now; 0 elsewhere."""
+        if device() != "cuda":
+            return 0.0
+        import torch
+
+        torch.cuda.synchronize()
+        if reset:
+            torch.cuda.reset_peak_memory_stats()
+        return torch.cuda.max_memory_allocated() / 2**20
 
 
 def recall_of(peer: Path, ours: Path) -> float:

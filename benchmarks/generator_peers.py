@@ -5,11 +5,16 @@ that it imports are not; put them into a folder of their own, because a torchvis
 breaks imports elsewhere, and give that folder to the benchmark with ``--peers``:
 
     pip install --no-deps --target peers segment-anything torchvision
+
+Where the environment has a torchvision that works, segment_anything alone will do. Peers run where
+``NITAL_DEVICE`` says, as Nital does, in float32, which is their default.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -60,7 +65,7 @@ def load_transformers(model: Path, threads: int) -> tuple[Callable[..., Any], St
         def post_process_for_mask_generation(
             self, all_masks: Any, all_scores: Any, all_boxes: Any, threshold: float, **_: Any
         ) -> Any:
-            kept = suppress_boxes(all_boxes.numpy(), all_scores.numpy(), threshold)
+            kept = suppress_boxes(all_boxes.cpu().numpy(), all_scores.cpu().numpy(), threshold)
             return [library._rle_to_mask(all_masks[i]) for i in kept], all_scores[kept], None, None
 
     network = SamModel.from_pretrained(model).eval()
@@ -72,7 +77,7 @@ def load_transformers(model: Path, threads: int) -> tuple[Callable[..., Any], St
         mask_size={"longest_edge": side // 4},
         mask_pad_size={"height": side // 4, "width": side // 4},
     )
-    pipeline = MaskGenerationPipeline(model=network, image_processor=processor, device="cpu")
+    pipeline = MaskGenerationPipeline(model=network, image_processor=processor, device=device())
     stages = Stages()
     stages.time(network.vision_encoder, "forward", "encoder")
     stages.time(network.mask_decoder.transformer, "forward", "attention")
@@ -106,6 +111,7 @@ def load_segment_anything(model: Path, threads: int) -> tuple[Callable[..., Any]
     network.load_state_dict(
         {name: saved[converted_name(name)] for name in network.state_dict()}, strict=True
     )
+    network.to(device())
     stages = Stages()
     stages.time(network.image_encoder, "forward", "encoder")
     stages.time(network.mask_decoder.transformer, "forward", "attention")
@@ -153,11 +159,22 @@ def _original_network(vision: dict[str, Any]) -> Any:
     return parts.Sam(encoder, prompts, decoder).eval()
 
 
+def device() -> str:
+    """Where peers run: the processor, unless told otherwise."""
+    return os.environ.get("NITAL_DEVICE", "cpu")
+
+
 def declare_operators() -> None:
     """Let torchvision be imported beside a torch for CPUs, with the one operator that is called."""
     import torch
 
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    found = importlib.util.find_spec("torchvision")
+    compiled = Path(str(found.origin)).with_name("_C.so") if found else Path()
+    try:
+        torch.ops.load_library(compiled)
+        return  # it works as it is
+    except OSError:
+        library = torch.library.Library("torchvision", "FRAGMENT")
     for name in ("nms", "qnms"):
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     DECLARED.append(library)
@@ -174,8 +191,9 @@ def declare_operators() -> None:
 
 
 def holds(folder: Path) -> bool:
-    """Whether segment_anything and what it imports are in a folder."""
-    return all((folder / name).is_dir() for name in ("segment_anything", "torchvision"))
+    """Whether segment_anything is in a folder, and what it imports there or in the environment."""
+    own = (folder / "torchvision").is_dir() or importlib.util.find_spec("torchvision") is not None
+    return own and (folder / "segment_anything").is_dir()
 
 
 PEERS = {"transformers": load_transformers, "segment_anything": load_segment_anything}
