@@ -193,6 +193,17 @@ def test_a_trend_over_the_whole_field_says_little_of_the_mean():
     assert mean_interval_of(Series(np.full(50, 3.0)), 0.0) == (3, 3)
 
 
+def test_correlations_that_are_estimated_leave_fewer_degrees_of_freedom():
+    """Means of q neighbours are worth n / q values, and are correlated up to lag q."""
+    rng = np.random.default_rng(3)
+    for length in (5, 20):
+        kernel = np.full(length, 1.0 / length)
+        series = Series(np.convolve(rng.standard_normal(4000), kernel, mode="valid"))
+        assert series.worth == pytest.approx(4000 / length, rel=0.2)
+        assert series.freedom == pytest.approx(4000 / (2 * length - 1), rel=0.2)
+    assert Series(rng.standard_normal(12)).freedom <= 11
+
+
 def test_the_correlation_length_of_a_known_profile():
     rng = np.random.default_rng(6)
     found = [correlation_length_of(rough(rng, 4000, 15, 1.0))[0] for _ in range(10)]

@@ -12,10 +12,11 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import ellipe
 from skimage.measure import regionprops_table
 
-from nital.metrology import measure
+from nital.metrology import measure, measure_labels
 from nital.metrology.circles import circumscribed_diameters, inscribed_diameters
 from nital.metrology.hulls import corner_hulls, edge_hulls
 from nital.metrology.runs import find_runs, object_runs
+from nital.micrograph import PixelSize
 
 
 def objects_of(labels):
@@ -40,6 +41,24 @@ def medians(wrap, by_name, mask):
     row = np.concatenate([np.pad(mask * label, 2) for label in (1, 2, 3)], axis=1)
     found = by_name(measure(wrap(row.astype(np.int32))))
     return {name[:-7]: q.value for name, q in found.items() if name.endswith("_median")}
+
+
+def test_outlines_scatter_as_particles_do(by_name):
+    """Equal squares: their outlines are known as well as their number, wherever blocks end."""
+    rng = np.random.default_rng(4)
+    labels = np.zeros((300, 300), dtype=np.int32)
+    places = rng.permutation(24 * 24)[:90]
+    for label, (row, col) in enumerate(zip(*np.divmod(places, 24), strict=True), start=1):
+        labels[12 * row + 8 : 12 * row + 15, 12 * col + 8 : 12 * col + 15] = label
+    size = PixelSize(0.5, "test")
+    found = by_name(
+        measure_labels(labels, target="particles", pixel_size=size, pixel_size_error=0.0)
+    )
+    for name in ("boundary_length_per_area", "surface_per_volume"):
+        outlines, number = found[name], found["objects_per_area"]
+        assert np.divide(outlines.ci95, outlines.value) == pytest.approx(
+            np.divide(number.ci95, number.value)
+        )
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (4, 9), (30, 12), (7, 7)])

@@ -86,6 +86,23 @@ def test_the_correlation_length_survives_averaging():
     assert correlation_length(field) == pytest.approx(24, rel=0.2)
 
 
+def test_the_interval_of_the_correlation_length_holds_the_truth():
+    """Of squares that are black or white by chance, in 38 of 40 fields on average."""
+    rng = np.random.default_rng(5)
+    held = 0
+    for _ in range(40):
+        field = (rng.random((30, 30)) < 0.4).repeat(6, 0).repeat(6, 1)
+        low, high = correlate(field).length_interval()
+        held += low <= 6 <= high
+    assert 34 <= held <= 40
+
+
+def test_a_field_that_shows_little_of_a_correlation_has_no_interval_of_it():
+    mask = np.zeros((40, 40), dtype=bool)
+    mask[:, :20] = True
+    assert correlate(mask).length_interval() is None
+
+
 @pytest.mark.parametrize("mask", [np.zeros((9, 9), dtype=bool), np.ones((1, 5), dtype=bool)])
 def test_what_does_not_vary_has_no_correlation_length(mask):
     assert correlation_length(mask) == 0

@@ -23,7 +23,10 @@ from nital.report.numbers import (
         (1630.2, (1430.9, 1859.8), ("1630", "1430 – 1860")),
         (0.0123456, (0.0123, 0.0125), ("0.01235", "0.01230 – 0.01250")),
         (100.0, (100.0, 100.0), ("100.0", "100.0 – 100.0")),
-        (40.7634, None, ("40.76", "–")),
+        (40.7634, None, ("41", "–")),
+        (9.396, None, ("9.4", "–")),
+        (345.2, None, ("345", "–")),
+        (0.01234, None, ("0.0123", "–")),
         (0.0, (0.0, 3.689), ("0.0", "0.0 – 3.7")),
         (0.0, None, ("0", "–")),
         (1.5e-9, (1.4e-9, 1.6e-9), ("1.5e-09", "1.4e-09 – 1.6e-09")),
@@ -77,7 +80,7 @@ def test_all_lengths_of_a_table_are_printed_in_one_unit():
     rows = [row("ecd_d10", 0.02), row("ecd_d50", 0.08, (0.075, 0.085)), row("ecd_d90", 0.13)]
     units = common_units(rows)
     assert print_quantity(rows[1], units) == ("80.0", "75.0 – 85.0", "nm")
-    assert print_quantity(rows[2], units) == ("130.0", "–", "nm")
+    assert print_quantity(rows[2], units) == ("130", "–", "nm")
 
 
 @pytest.mark.parametrize(
@@ -88,17 +91,17 @@ def test_all_lengths_of_a_table_are_printed_in_one_unit():
             [row("astm_g_planimetric", 7.02, (6.8, 7.2), "1"), row("lineal_intercept_mean", 28.0)],
             "G 7.02 (6.80 – 7.20)",
         ),
-        ("grains", [row("lineal_intercept_mean", 28.0, unit="px")], "mean intercept 28.00 px (–)"),
+        ("grains", [row("lineal_intercept_mean", 28.0, unit="px")], "mean intercept 28.0 px (–)"),
         (
             "phases",
             [row("phase_fraction", 0.7, None, "1", 1), row("phase_fraction", 0.3, None, "1", 2)],
-            "phase 2 30.00 % (–)",
+            "phase 2 30.0 % (–)",
         ),
         ("particles", [row("ecd_d50", 3.0, (2.5, 3.5))], "d50 3.00 µm (2.50 – 3.50)"),
         (
             "layers",
             [row("layer_thickness_mean", 1.0 + n, None, "um", 1, object=n) for n in range(4)],
-            "layer 0 1.000 µm (–), layer 1 2.000 µm (–), layer 2 3.000 µm (–), …",
+            "layer 0 1.00 µm (–), layer 1 2.00 µm (–), layer 2 3.00 µm (–), …",
         ),
         ("particles", [], ""),
     ],

@@ -22,6 +22,7 @@ _BOOTSTRAPS, _MOST_DRAWN, _SEED = 999, 400, 20261121
 # Blocks that overlap tell more of the scatter than as many side by side as cover the field.
 _WORTH_OF_OVERLAP = 1.5
 _LEAST_SHARE = 0.3
+_LEAST_FREEDOM = 4.0
 _NORMAL = 1.959963984540054
 _TAILS = (0.025, 0.975)
 
@@ -47,6 +48,8 @@ class Correlation:
         columns, in such squares.
     area
         Of the mask, in pixels.
+    reach
+        Distance in pixels up to which the correlation was added up.
     """
 
     length: float
@@ -54,6 +57,28 @@ class Correlation:
     factor: int
     values: Array
     area: int
+    reach: float = 0.0
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the squared length, which is a spectrum at frequency nought.
+
+        As many as areas over which the correlation was added up fit into the field
+        (M. B. Priestley, Spectral Analysis and Time Series, sections 6.2 and 9.7).
+        """
+        return self.area / (math.pi * max(self.reach, 1.0) ** 2)
+
+    def length_interval(self) -> Interval | None:
+        """95 % interval of the length; ``None`` where the field shows too little of it."""
+        from scipy.special import chdtri
+
+        if self.length <= 0.0 or self.freedom < _LEAST_FREEDOM:
+            return None
+        low, high = (
+            self.length * math.sqrt(self.freedom / float(chdtri(self.freedom, tail)))
+            for tail in _TAILS
+        )
+        return low, high
 
     @property
     def points(self) -> float:
@@ -95,7 +120,7 @@ def correlate(mask: NDArray[np.bool_]) -> Correlation:
     variance = fraction * (1.0 - fraction)
     integral = float(total[:stop].sum()) * factor**2 / variance
     length = min(max(math.sqrt(max(integral, 0.0)), 1.0), math.sqrt(mask.size))
-    return Correlation(length, field, factor, covariance / variance, mask.size)
+    return Correlation(length, field, factor, covariance / variance, mask.size, stop * factor)
 
 
 def bootstrap_interval(found: Correlation) -> tuple[Interval, int] | None:

@@ -81,6 +81,7 @@ def boundary_findings(
     area: NDArray[np.float64],
     how: str,
     framed: bool = False,
+    whole: NDArray[np.float64] | None = None,
 ) -> Iterator[Finding]:
     """Boundary length per area of the field, and surface of boundaries per volume.
 
@@ -94,12 +95,18 @@ def boundary_findings(
         How the boundaries were measured.
     framed
         Whether the frame decides how much of them it shows, as with layers.
+    whole
+        (blocks,) length of the outlines of separate objects, each in the block of its centroid.
+        Their scatter is the one between blocks: an outline cut by the border of two blocks makes
+        these alike.
     """
     rate = float(length.sum() / area.sum())
-    interval = None if framed else ratio_interval(length, area, field.grid)
+    parts = length if whole is None else whole * (length.sum() / max(float(whole.sum()), 1e-9))
+    interval = None if framed else ratio_interval(parts, area, field.grid)
     basis = FRAMED if framed else "too few image blocks for a 95 % interval"
     if interval is not None:
-        basis = f"95 %: log-normal t interval over {field.grid_text}"
+        by = "" if whole is None else ", outlines by their centroids"
+        basis = f"95 %: log-normal t interval over {field.grid_text}{by}"
     yield Finding(
         "boundary_length_per_area",
         rate,

@@ -208,10 +208,10 @@ def _tilt(profile: LayerProfile) -> Finding:
     slope, residual = _line(profile.along, middle)
     series = Series(residual, fitted=2)
     # Two of what the positions are worth go into the line itself.
-    freedom = max(series.worth - 2.0, 1.0)
-    error = math.sqrt((series.variance + _PIXEL_VARIANCE / 2.0) / freedom)
+    left = max(series.worth - 2.0, 1.0)
+    error = math.sqrt((series.variance + _PIXEL_VARIANCE / 2.0) / left)
     error /= float(profile.along.std())
-    half = student(freedom) * error / (1.0 + slope**2)
+    half = student(min(left, series.freedom)) * error / (1.0 + slope**2)
     # Upright layers lean to the right going down by the slope: 90 degrees plus that.
     tilt = math.atan(slope) - math.pi / 2.0 if profile.upright else -math.atan(slope)
     tilt = (tilt + math.pi / 2.0) % math.pi - math.pi / 2.0

@@ -15,7 +15,6 @@ from nital.metrology.correlation import (
     Correlation,
     bootstrap_interval,
     correlate,
-    correlation_length,
 )
 from nital.metrology.counts import FRAMED
 from nital.metrology.field import Field
@@ -23,7 +22,6 @@ from nital.metrology.intervals import (
     Interval,
     binomial_interval,
     logit_interval,
-    student,
 )
 from nital.metrology.quantity import Finding
 from nital.metrology.scatter import ratio_interval
@@ -34,7 +32,6 @@ E1245, E562 = "ASTM E1245", "ASTM E562"
 MATRIX = 1
 _MOST_POINTS_PER_SIDE = 64
 _BLOCK_OF_LENGTHS = 1.5
-_ENDS_OF_QUADRANT = 4.0
 
 
 @dataclass(frozen=True)
@@ -166,25 +163,23 @@ def _point_fraction(cover: Cover) -> Finding:
 
 
 def _correlation(cover: Cover) -> Finding:
-    """Correlation length, with the scatter between the quarters of the field."""
-    mask, length = cover.mask, cover.length
-    middle = [side // 2 for side in mask.shape]
-    interval = None
-    if min(middle) >= _ENDS_OF_QUADRANT * length:
-        halves = [(slice(None, cut), slice(cut, None)) for cut in middle]
-        lengths = [correlation_length(mask[rows, cols]) for rows in halves[0] for cols in halves[1]]
-        if min(lengths) > 0:
-            half = student(3) * float(np.log(lengths).std(ddof=1)) / 2.0
-            interval = (length * math.exp(-half), length * math.exp(half))
-    basis = "log-normal t interval over the quarters of the field" if interval else ""
+    """Correlation length, known as well as the spectrum that it is the root of."""
+    interval = cover.correlation.length_interval()
+    basis = (
+        f"95 %: chi-squared limits of its square, with {cover.correlation.freedom:.3g} degrees of "
+        f"freedom: circles of {cover.correlation.reach:.3g} px, up to which it is correlated, that "
+        "the field is worth"
+        if interval
+        else "the field is too small for a 95 % interval"
+    )
     return Finding(
         "phase_correlation_length",
-        length,
+        cover.length,
         1,
         interval,
         cover.objects,
         "root of the integral range: a square of this side is worth one independent point; "
-        + (f"95 %: {basis}" if basis else "the field is too small for a 95 % interval"),
+        + basis,
         phase=cover.phase,
     )
 

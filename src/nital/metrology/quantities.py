@@ -151,7 +151,11 @@ def _of_target(
         return list(grain_findings(counts, scale)), list(grain_warnings(counts))
     how = "Cauchy-Crofton in 8 directions"
     length, area = field.boundaries.block_length, field.blocks.area
-    found = list(boundary_findings(field, length, area, how, framed=target == "layers"))
+    whole = None
+    if target == "particles":
+        outlines = field.boundaries.perimeter[1:]
+        whole = np.bincount(field.block_of(table), outlines, len(area)).astype(float)
+    found = list(boundary_findings(field, length, area, how, target == "layers", whole))
     if target == "phases":
         return found[:1], []
     if shapes is not None:

@@ -39,6 +39,17 @@ class Series:
         return len(self.values) / max(1.0 + 2.0 * float(self.correlation[1:].sum()), 1.0)
 
     @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the variance of the mean, >= 1.
+
+        No more than a spectrum at frequency nought has whose correlations up to lag m are added
+        up: n / (2 m + 1), as they have to be estimated too (M. B. Priestley, Spectral Analysis
+        and Time Series, section 6.2, rectangular lag window).
+        """
+        lags = 2 * len(self.correlation) - 1
+        return max(min(self.worth - 1.0, len(self.values) / lags), 1.0)
+
+    @property
     def worth_of_squares(self) -> float:
         """Number of independent values that determine the variance as well."""
         return len(self.values) / (1.0 + 2.0 * float((self.correlation[1:] ** 2).sum()))
@@ -82,7 +93,7 @@ def mean_interval_of(series: Series, rounding: float) -> Interval | None:
     worth = series.worth
     if series.variance > 0.0 and worth < 2.0:
         return None
-    scatter = student(worth - 1.0) * math.sqrt(series.variance / worth) if worth >= 2.0 else 0.0
+    scatter = student(series.freedom) * math.sqrt(series.variance / worth)
     half = math.hypot(scatter, 1.96 * rounding)
     return max(series.mean - half, 0.0), series.mean + half
 

@@ -30,7 +30,8 @@ _UNIT_LABELS = {
     "1": "",
     "deg": "°",
 }
-_DIGITS_WITHOUT_INTERVAL = 4
+_EXACT_DIGITS = 4
+_UNKNOWN = 0.25  # a value without an interval gets the digits of one that is known to a quarter
 _PER_CENT = ("coverage", "phase_fraction", "phase_fraction_points")
 _MATRIX = 1
 _MOST_IN_HEADLINE = 3
@@ -115,12 +116,15 @@ def _in_words(row: Mapping[str, Any], label: str, units: Units) -> str:
 
 
 def format_interval(value: float, interval: Sequence[float] | None) -> tuple[str, str]:
-    """Return value and interval as text, both to two digits of the interval's half width."""
-    width = 0.0 if interval is None else (interval[1] - interval[0]) / 2.0
+    """Return value and interval as text, both to two digits of the interval's half width.
+
+    Of a value without an interval nobody knows how many digits hold, so it gets no more.
+    """
+    width = _UNKNOWN * abs(value) if interval is None else (interval[1] - interval[0]) / 2.0
     if width > 0.0:
         decimals = 1 - math.floor(math.log10(width))
     elif value:
-        decimals = _DIGITS_WITHOUT_INTERVAL - 1 - math.floor(math.log10(abs(value)))
+        decimals = _EXACT_DIGITS - 1 - math.floor(math.log10(abs(value)))
     else:
         decimals = 0
     if interval is None:
