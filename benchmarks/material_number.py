@@ -29,7 +29,7 @@ import nital
 from nital.automatic.layer_masks import grid_masks
 from nital.boost.booster import boost_masks
 from nital.boost.materials import MaterialOptions, clearness, look_at_texture
-from nital.boost.parting import embed_places, evenness
+from nital.boost.parting import SHARES, embed_places, evenness
 from nital.boost.phases import find_phases
 from nital.evaluation import samiam
 from nital.models import load_model
@@ -94,8 +94,11 @@ def judge(seed: int, difficulty: int) -> tuple[int, dict[int, float], dict[str, 
         iou[number] = samiam.score_masks(truth, samiam.masks_of(boosted.phases)).iou
     own = boost_masks(image, masks, phase_maps=phase_maps).materials.number
     options = MaterialOptions()
-    places = embed_places((SIDE, SIDE), look_at_texture(image, options), options, phase_maps, 1.0)
-    flat, weights = places.reshape(len(places), -1).T, evenness(places, 4).ravel()
+    seen = look_at_texture(image, options)
+    places, finer = (
+        embed_places((SIDE, SIDE), seen, options, phase_maps, share) for share in SHARES
+    )
+    flat, weights = places.reshape(len(places), -1).T, evenness(finer, options).ravel()
     picked = np.random.default_rng(0).permutation(len(flat))[:SAMPLES]
     samples, weights = np.ascontiguousarray(flat[picked]), weights[picked]
     found = {"nital": min(own, MOST), "silhouette": by_silhouette(samples, weights)}

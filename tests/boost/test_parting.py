@@ -71,11 +71,45 @@ def test_the_smallest_number_that_leaves_even_materials(number):
     levels = 3.0 * np.repeat(np.arange(number), 240 // number)
     places = np.stack([np.tile(levels[:, None], 20), np.zeros((len(levels), 20))])
     places = (places + 0.2 * rng.standard_normal(places.shape)).astype(np.float32)
-    under = np.ones(places.shape[1:], dtype=bool)
-    found = cluster_places(places, under, MaterialOptions())
+    found = clustered(places)
     assert len(found.centres) == number
-    given = cluster_places(places, under, MaterialOptions(number=3))
+    given = clustered(places, number=3)
     assert len(given.centres) == 3
+
+
+def test_a_brightness_that_wanders_is_one_material():
+    places = np.zeros((2, 40, 40), dtype=np.float32)
+    places[0] = np.linspace(0, 2.3, 40)
+    found = clustered(places)
+    assert len(found.centres) == 1
+    assert found.curve[1][2] > 1.2  # far apart, but not cleft
+
+
+def test_two_clear_groups_are_two_materials_however_near():
+    rng = np.random.default_rng(0)
+    places = (0.03 * rng.standard_normal((2, 40, 40))).astype(np.float32)
+    places[0, :, 20:] += 0.4
+    assert len(clustered(places).centres) == 2
+    places[0, :, 20:] -= 0.4
+    places[0, :5, :5] += 0.4  # a grain of one material
+    assert len(clustered(places).centres) == 1
+
+
+def test_two_that_are_alike_are_not_joined_to_cut_a_third_where_its_brightness_wanders():
+    places = np.zeros((2, 40, 50), dtype=np.float32)
+    places[0] = np.linspace(0, 4, 40)[:, None]
+    places[1, :, 40:] = 2.3
+    rng = np.random.default_rng(0)
+    places += (0.1 * rng.standard_normal(places.shape)).astype(np.float32)
+    centres = clustered(places, number=2).centres
+    assert np.abs(np.sort(centres[:, 1]) - [0, 2.3]).max() < 0.1
+    assert np.abs(centres[:, 0] - 2).max() < 0.1
+
+
+def clustered(places, **options):
+    """Clusters of places that all lie under masks and all count alike."""
+    even = np.ones(places.shape[1:], dtype=np.float32)
+    return cluster_places(places, even, even > 0, MaterialOptions(**options))
 
 
 def test_places_take_the_nearest_centre_at_the_size_of_the_image():
@@ -97,7 +131,7 @@ def test_the_share_of_a_mask_that_disagrees(boxes_as_masks):
 def test_places_that_look_into_two_materials_count_little():
     places = np.zeros((1, 8, 20), dtype=np.float32)
     places[0, :, 10:] = 3
-    even = evenness(places, 2)
+    even = evenness(places, MaterialOptions())
     assert (even[:, :8] == 1).all()
     assert (even[:, 12:] == 1).all()
     assert even[:, 9:11].max() < 0.05

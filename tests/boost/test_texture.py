@@ -67,6 +67,15 @@ def test_tiles_and_odd_sides_give_the_same_maps():
     assert np.allclose(maps[:, :, 210:350], middle[:, :, 10:150], atol=1e-3)
 
 
+def test_the_edge_of_an_image_is_no_texture():
+    model = load_texture_model()
+    image = noisy(np.zeros((120, 240)), 1.0)
+    image = 0.3 * image + np.where(np.arange(240) < 120, -1, 1)
+    maps = model.maps(image.astype(np.float32))
+    inside, edge = maps[:, 8:22, 10:14].mean((1, 2)), maps[:, 8:22, :2].mean((1, 2))
+    assert np.abs(inside - edge).max() < 0.3 * maps[:, 8:22, 10:14].std((1, 2)).max()
+
+
 def test_dense_features_are_those_of_crops():
     model = load_texture_model()
     image = noisy(lattice((120, 120), 10))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from nital.boost.texture import TextureModel
+from nital.boost.texture import MIRRORED, STRIDE, TextureModel
 from nital.cli.train_texture import train_texture_command
 from nital.errors import ModelError, UsageError
 from nital.training.texture_export import export_texture, load_contrastive
@@ -80,7 +80,9 @@ def test_training_goes_on_and_is_exported(tmp_path):
     maps = model.maps(crop)
     embedded = model.embed_crops(maps, np.array([[2, 2, 14, 14]]))
     with torch.no_grad():
-        expected = network(torch.from_numpy(crop)[None, None], 2).numpy()
+        mirrored = np.pad(crop, MIRRORED, mode="reflect")
+        margin = 2 + MIRRORED // STRIDE
+        expected = network(torch.from_numpy(mirrored)[None, None], margin).numpy()
     assert np.allclose(embedded, expected, atol=1e-3)
 
 

@@ -26,6 +26,7 @@ from nital.boost.parting import (
     Clusters,
     cluster_places,
     embed_places,
+    evenness,
     mixed_masks,
     nearest_centres,
 )
@@ -139,7 +140,7 @@ def _parted(
     instances = removed.instances
     owner = draw_owners(instances, shape)
     described = [embed_places(shape, seen, options, phase_maps, share) for share in SHARES]
-    clusters = _clusters(owner, described[0], crops, len(instances), options)
+    clusters = _clusters(owner, described, crops, len(instances), options)
     voted, agreement = vote(crops, clusters.centres, len(instances))
     nearest = nearest_centres(described, clusters.centres, shape)
     part = crops.wide & (mixed_masks(owner, nearest, voted) >= MIXED)
@@ -181,15 +182,21 @@ def _parted(
 
 
 def _clusters(
-    owner: NDArray[np.intp], places: Field, crops: Crops, count: int, options: MaterialOptions
+    owner: NDArray[np.intp],
+    described: list[Field],
+    crops: Crops,
+    count: int,
+    options: MaterialOptions,
 ) -> Clusters:
     """Cluster the places under masks, and the crops of masks too small for a whole square."""
+    places, finer = described
     over = owner[np.ix_(*pixels_at(places.shape[1:], owner.shape))]
     shown = np.bincount(over[over >= 0], minlength=count)
     worth = (shown / np.maximum(np.bincount(crops.mask, minlength=count), 1))[crops.mask]
     narrow = ~crops.wide[crops.mask] & (worth > 0)
     under = (over >= 0) & crops.wide[over]
-    return cluster_places(places, under, options, crops.embeddings[narrow], worth[narrow])
+    even = evenness(finer, options)
+    return cluster_places(places, even, under, options, crops.embeddings[narrow], worth[narrow])
 
 
 def _named(log: tuple[dict[str, Any], ...], removed: Removal) -> list[dict[str, Any]]:

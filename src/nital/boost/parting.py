@@ -23,13 +23,22 @@ __all__ = ["Clusters", "cluster_places", "embed_places", "mixed_masks", "nearest
 
 Field = NDArray[np.float32]
 
-SHARES = (1.0, 0.5)  # sides of the squares, of the side of a crop
+HALF = 0.5
+SHARES = (1.0, HALF)  # sides of the squares, of the side of a crop
 COARSER = 2  # positions of the texture maps from one place to the next
 SAMPLES = 2000
 LEAST_WEIGHT = 0.02  # of a place that looks into two materials, beside 1 of one inside a material
 MIXED = 0.05  # share of a mask's places that disagree with its crops from which it is parted
+NARROW = 0.25  # weight of a crop of a small mask, which often shows a mixture too, beside a place
 EVEN = 0.09  # mean squared distance to the centres, for each kind of evidence: one material each
-APART = 0.45  # squared distance of the two nearest centres, for each kind: two materials
+FAR = 0.8  # squared distance of the two nearest centres, for each kind: two materials at least
+APART = 0.375  # the same, of two groups that are cleft
+CLEFT = 4.8  # distance of those two in standard deviations of theirs along it: two groups
+CLEAR_CLEFT = 5.8  # the same, from which they are two however near they are,
+CLEAR_SHARE = 0.15  # in even materials if either has so much: a single grain has less
+INSIDE, TENTH = 0.2, 0.9  # evenness that a tenth of the places of a material have: not a mixture
+STARTS = 16  # of k-means
+LOOSER = 1.2  # mean squared distance of a clustering over that of the tightest, at most
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,7 @@ def embed_places(
 
 def cluster_places(
     places: Field,
+    even: Field,
     under: NDArray[np.bool_],
     options: MaterialOptions,
     narrow: Field | None = None,
@@ -103,13 +113,17 @@ def cluster_places(
 
     Places that look into two materials count little. Without a number, one is added to it until
     the materials are even enough, by the mean squared distance of a place to its centre
-    (:data:`EVEN`), or one more would part what is alike, by the squared distance of its two nearest
-    centres (:data:`APART`); both in calibrated distances.
+    (:data:`EVEN`), or one more would part what is alike: by the squared distance of its two nearest
+    centres (:data:`FAR`), or a smaller one (:data:`APART`) where the places fall clearly into two
+    groups along the line between them (:data:`CLEFT`); or would be a mixture of two others.
+    Distances are in calibrated ones.
 
     Parameters
     ----------
     places
         (E, h, w) of :func:`embed_places`.
+    even
+        (h, w) how much each of them counts, of :func:`evenness`.
     under
         (h, w) which of them lie under a mask that has room for their squares.
     options
@@ -118,43 +132,49 @@ def cluster_places(
         (M, E) crops of smaller masks, and for how many places each of them stands.
     """
     flat = places[:, under].T
-    even = evenness(places, max(1, round(options.side / STRIDE / COARSER / 2)))[under]
+    even = even[under]
     thinned = max(1, len(flat) // SAMPLES)
-    samples, weights = np.ascontiguousarray(flat[::thinned]), even[::thinned]
+    samples, inside = np.ascontiguousarray(flat[::thinned]), even[::thinned]
+    weights = inside
     if narrow is not None and worth is not None:
-        samples = np.concatenate([samples, narrow])
         typical = float(even.mean()) if len(even) else 1.0
-        weights = np.concatenate([weights, worth / thinned * typical]).astype(np.float32)
+        samples = np.concatenate([samples, narrow])
+        inside = np.concatenate([inside, np.ones(len(narrow), dtype=np.float32)])
+        light = NARROW * typical / thinned * worth
+        weights = np.concatenate([weights, light]).astype(np.float32)
     kinds = options.texture_weight**2 + options.phase_weight**2
-
-    def clustered(number: int) -> PhaseModel:
-        return find_phases(
-            samples, weights, scale=1.0, threshold=1.0, number=number, seed=options.seed
-        )
-
-    tried = [clustered(options.number or 1)]
-    best = tried[0]
+    best = _clustered(samples, weights, inside, options.number or 1, options.seed)
+    tried = [best]
     while options.number is None and len(tried) < MAX_PHASES:
-        tried.append(clustered(len(tried) + 1))
-        if _scatter(best) <= EVEN * kinds or tried[-1].separation < APART * kinds:
+        more = _clustered(samples, weights, inside, len(tried) + 1, options.seed)
+        tried.append(more)
+        if not _is_better(more, best, kinds):
             break
-        best = tried[-1]
+        best = more
     curve = tuple(
         (n, round(spread, 4), round(min(apart, 1e6), 4))
         for each in tried
-        for n, spread, apart in each.curve
+        for n, spread, apart in each.model.curve
     )
-    return Clusters(best.centres, curve)
+    return Clusters(best.model.centres, curve)
 
 
-def evenness(places: Field, reach: int) -> Field:
-    """(h, w) how likely a place lies inside one material, to :data:`LEAST_WEIGHT` from 1.
+def evenness(finer: Field, options: MaterialOptions) -> Field:
+    """(h, w) how likely the square around a place shows one material, 1 at most.
 
     A square across an interface is described by a mixture of its two sides, which is like neither,
-    and may be taken for a material of its own. The squares ``reach`` places to either side of it
-    then differ: by more than the calibrated distance where they show different materials.
+    and may be taken for a material of its own. Its halves then differ: by more than the calibrated
+    distance where they show different materials.
+
+    Parameters
+    ----------
+    finer
+        (E, h, w) of :func:`embed_places`, of squares half as wide as those that are judged.
+    options
+        Side of a crop.
     """
-    padded = np.pad(places, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
+    reach = max(1, round(HALF * options.side / 2 / STRIDE / COARSER))
+    padded = np.pad(finer, ((0, 0), (reach, reach), (reach, reach)), mode="edge")
     inner, ahead, behind = slice(reach, -reach), slice(2 * reach, None), slice(None, -2 * reach)
     across = ((padded[:, ahead, inner] - padded[:, behind, inner]) ** 2).sum(0)
     along = ((padded[:, inner, ahead] - padded[:, inner, behind]) ** 2).sum(0)
@@ -200,5 +220,87 @@ def mixed_masks(
     return (other / np.maximum(np.bincount(masks, minlength=len(voted)), 1)).astype(np.float32)
 
 
-def _scatter(model: PhaseModel) -> float:
-    return model.curve[-1][1]
+@dataclass(frozen=True)
+class _Clustering:
+    """Clusters, and how far they are materials.
+
+    Parameters
+    ----------
+    model
+        The clusters.
+    cleft
+        Distance of the two nearest centres over the standard deviation of their samples along the
+        line between them: 3.5 of samples spread evenly and cut in the middle, less than 3 of a
+        bell of them.
+    share
+        Of the weight, that the lesser of these two has.
+    pure
+        Whether every cluster has places inside a material: one that has none is a mixture of two
+        others.
+    """
+
+    model: PhaseModel
+    cleft: float
+    share: float
+    pure: bool
+
+    @property
+    def scatter(self) -> float:
+        """Mean squared distance to the centres."""
+        return self.model.curve[-1][1]
+
+
+def _is_better(more: _Clustering, best: _Clustering, kinds: float) -> bool:
+    """Whether one material more is found, by ``kinds`` of evidence."""
+    if not more.pure:
+        return False
+    clear = more.cleft >= CLEAR_CLEFT
+    if best.scatter <= EVEN * kinds:
+        return clear and more.share >= CLEAR_SHARE
+    apart = APART if more.cleft >= CLEFT else FAR
+    return clear or more.model.separation >= apart * kinds
+
+
+def _clustered(
+    samples: Field, weights: Field, inside: Field, number: int, seed: int
+) -> _Clustering:
+    """Of several clusterings hardly looser than the tightest, the one whose centres part best.
+
+    The tightest alone often cuts one material in two where its brightness wanders, and joins two
+    that are alike. ``inside`` is how likely a sample shows one material, 0...1.
+    """
+    found = [
+        find_phases(
+            samples, weights, scale=1.0, threshold=1.0, number=number, seed=seed + start, starts=1
+        )
+        for start in range(STARTS if number > 1 else 1)
+    ]
+    bar = LOOSER * min(model.curve[-1][1] for model in found)
+    judged = [
+        _judged(model, samples, weights, inside) for model in found if model.curve[-1][1] <= bar
+    ]
+    return max(judged, key=lambda each: (each.pure, each.cleft))
+
+
+def _judged(model: PhaseModel, samples: Field, weights: Field, inside: Field) -> _Clustering:
+    centres = model.centres
+    between = ((centres[:, None] - centres[None]) ** 2).sum(-1)
+    np.fill_diagonal(between, np.inf)
+    pair = np.unravel_index(int(between.argmin()), between.shape)
+    gap = float(np.sqrt(between[pair]))
+    if not 0 < gap < np.inf:
+        return _Clustering(model, 0.0, 0.0, len(centres) == 1)
+    nearest = ((samples[:, None] - centres[None]) ** 2).sum(-1).argmin(1)
+    along = samples @ (centres[pair[0]] - centres[pair[1]]) / gap
+    mass = np.bincount(nearest, weights, len(centres))
+    safe = np.maximum(mass, 1e-9)
+    middle = np.bincount(nearest, weights * along, len(centres)) / safe
+    variance = np.bincount(nearest, weights * (along - middle[nearest]) ** 2, len(centres)) / safe
+    spread = max(float(variance[list(pair)].mean()) ** 0.5, 1e-6)
+    pure = all(
+        np.quantile(inside[nearest == each], TENTH) >= INSIDE
+        for each in range(len(centres))
+        if (nearest == each).any()
+    )
+    share = float(mass[list(pair)].min() / max(mass.sum(), 1e-9))
+    return _Clustering(model, gap / spread, share, pure)

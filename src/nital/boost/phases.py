@@ -51,6 +51,7 @@ def find_phases(
     threshold: float,
     number: int | None = None,
     seed: int = 0,
+    starts: int = RESTARTS,
 ) -> PhaseModel:
     """Cluster embedding samples into phases.
 
@@ -63,13 +64,15 @@ def find_phases(
     number
         Phases to find; when ``None``, clusters are merged as long as two centres are more likely
         of one phase than not, starting from ``MAX_PHASES``.
+    seed, starts
+        Of k-means, of which the tightest result is taken.
     """
     rng = np.random.default_rng(seed)
     if number is not None:
-        centres, spread = _kmeans(rng, samples, weights, max(1, min(number, len(samples))))
+        centres, spread = _kmeans(rng, samples, weights, max(1, min(number, len(samples))), starts)
         separation = _separation(centres, scale, threshold)
         return PhaseModel(centres, scale, separation, ((len(centres), spread, separation),))
-    centres, spread = _kmeans(rng, samples, weights, min(MAX_PHASES, len(samples)))
+    centres, spread = _kmeans(rng, samples, weights, min(MAX_PHASES, len(samples)), starts)
     separation = _separation(centres, scale, threshold)
     curve = [(len(centres), spread, separation)]
     while len(centres) > 1 and separation < 1.0:
@@ -165,10 +168,11 @@ def _kmeans(
     samples: NDArray[np.float32],
     weights: NDArray[np.float32],
     number: int,
+    starts: int,
 ) -> tuple[NDArray[np.float32], float]:
     """Weighted k-means++ with restarts; the tightest result."""
     best: tuple[NDArray[np.float32], float] | None = None
-    for _ in range(RESTARTS):
+    for _ in range(starts):
         chance = weights / weights.sum()
         centres = samples[rng.choice(len(samples), p=chance)][None]
         while len(centres) < number:

@@ -47,6 +47,7 @@ PERIODS = (3.0, 96.0)
 CLEAR_PEAK = 25.0  # power of a period over the median of its frequency ring
 PERIOD_SIDE = 512
 CHUNK = 1 << 15
+MIRRORED = 32  # pixels around the image, more than a position of the maps sees
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,17 @@ class TextureModel:
         return cls(str(description.get("name", "texture")), joint, threshold, channels, *sessions)
 
     def maps(self, image: Field) -> Field:
-        """(C, h, w) feature maps of a standardised (H, W) image, tile by tile; h = ceil(H / 4)."""
+        """(C, h, w) feature maps of a standardised (H, W) image, tile by tile; h = ceil(H / 4).
+
+        The image is mirrored at its edges, else the network took them for structure.
+        """
+        rows, cols = (-(-side // STRIDE) for side in image.shape)
+        image = np.pad(image, MIRRORED, mode="reflect")
+        edge = MIRRORED // STRIDE
+        return self._maps(image)[:, edge : edge + rows, edge : edge + cols]
+
+    def _maps(self, image: Field) -> Field:
+        """The same without a margin."""
         rows, cols = (-(-side // STRIDE) for side in image.shape)
         found = np.empty((self.channels, rows, cols), dtype=np.float32)
         for tile in tiles_of((image.shape[0], image.shape[1])):
