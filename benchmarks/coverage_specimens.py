@@ -58,6 +58,8 @@ class Structure:
         From a random generator, a field.
     truth
         Values of the whole specimen; what is missing is the mean over all fields.
+    times
+        How many times more fields than of others: where a field takes little time.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Structure:
     objects: int
     draw: Callable[[np.random.Generator], Drawn]
     truth: dict[str, float]
+    times: int = 1
 
 
 def structures() -> Iterator[Structure]:
@@ -278,7 +281,7 @@ def particle_structure(objects: int) -> Structure:
         radii = MEDIAN / 2.0 * np.exp(SPREAD * rng.standard_normal(number))
         return clean_of(pieces_of(powder(rng, side, radii))[0], "particles")
 
-    return Structure("particles", "particles", objects, draw, {})
+    return Structure("particles", "particles", objects, draw, {}, times=3)
 
 
 def doubtful_particles(objects: int) -> Structure:
@@ -455,4 +458,5 @@ def layer_structure(name: str, doubtful: bool) -> Structure:
         1,
         draw,
         {"layer_thickness_mean": thickness * SCALE.value, "layer_tilt": 0.0},
+        times=6,
     )
