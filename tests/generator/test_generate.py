@@ -226,8 +226,13 @@ class TestBadInput:
             ({"crop_n_layers": 9}, "layers of crops"),
             ({"crop_overlap_ratio": 1.0}, "overlap of crops"),
             ({"crop_n_points_downscale_factor": 0}, "factor of 1 or more"),
+            ({"pred_iou_thresh": 88}, "pred_iou_thresh must lie between 0 and 1, not 88"),
+            ({"stability_score_thresh": -0.1}, "stability_score_thresh must lie"),
+            ({"box_nms_thresh": float("nan")}, "box_nms_thresh must lie"),
+            ({"mask_nms_thresh": 1.5}, "mask_nms_thresh must lie"),
+            ({"min_mask_region_area": -1}, "must not be negative"),
         ],
     )
-    def test_settings(self, setting: dict[str, int], words: str) -> None:
+    def test_settings(self, setting: dict[str, float], words: str) -> None:
         with pytest.raises(UsageError, match=words):
             GeneratorOptions(**setting)

@@ -8,6 +8,13 @@ from nital.errors import UsageError
 
 __all__ = ["GeneratorOptions"]
 
+_SHARES = (
+    "pred_iou_thresh",
+    "stability_score_thresh",
+    "box_nms_thresh",
+    "crop_nms_thresh",
+    "mask_nms_thresh",
+)
 LONGEST_SIDE = 1024  # points a side beyond which there is a point for each pixel of SAM's input
 
 
@@ -65,6 +72,12 @@ class GeneratorOptions:
             raise UsageError(
                 f"the generator needs 1 to {LONGEST_SIDE} points a side, not {self.points_per_side}"
             )
+        for name in _SHARES:
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise UsageError(f"{name} must lie between 0 and 1, not {value}")
+        if self.stability_score_offset < 0 or self.min_mask_region_area < 0:
+            raise UsageError("stability_score_offset and min_mask_region_area must not be negative")
         if not 0 <= self.crop_n_layers <= 4:
             raise UsageError(f"layers of crops must be 0 to 4, not {self.crop_n_layers}")
         if not 0 <= self.crop_overlap_ratio < 1:
