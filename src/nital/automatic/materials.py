@@ -11,19 +11,18 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
+from nital.automatic.clustering import Clusters, cluster, grey_levels
 from nital.automatic.resample import rescale, resize_map
 from nital.automatic.scale import ScaleChoice, natural_scale
-from nital.automatic.texture import NO_TEXTURE, find_texture
+from nital.automatic.texture import NO_TEXTURE, Texture, find_texture
 from nital.boost.appearance import join_appearance
-from nital.boost.phases import PhaseModel, assign_phases, find_phases
+from nital.boost.phases import PhaseModel, assign_phases
 from nital.boost.spread import spread_within_boundaries
 from nital.models.compact import CompactModel
 from nital.models.dense_maps import DenseMaps, predict_dense
-from nital.prompts import regular_grid
 
 __all__ = ["Materials", "find_materials", "smooth_regions"]
 
-N_SAMPLES = 6000
 SCALES = (0.7, 1.0, 0.5)  # of the natural scale; the first decides the number of phases
 FOREGROUND_WEIGHT = 1.5  # of the foreground map beside the embedding, in units of its length
 SMALLEST_SIDE = 48
@@ -70,7 +69,7 @@ def find_materials(
         Join the texture of regions to the embedding, and spread what is certain to what is not,
         within boundaries and to what looks the same.
     """
-    shape = (image.shape[0], image.shape[1])
+    shape, propose = (image.shape[0], image.shape[1]), target == "phases" and number is not None
     total: NDArray[np.float32] | None = None
     foreground = np.zeros(shape, dtype=np.float32)
     facts: dict[str, Any] = {}
@@ -85,14 +84,22 @@ def find_materials(
             if progress is not None:
                 progress((done + share) / len(factors))
 
-        maps = predict_dense(
-            model, rescale(image, scale * factor), target, embedding=True, progress=part
-        )
+        view = rescale(image, scale * factor)
+        maps = predict_dense(model, view, target, embedding=True, progress=part)
         features = _features(model, maps)
         if texture.weight > 0:
             features = np.concatenate([features, texture.beside(model, maps.boundary.shape)])
-        clusters = _cluster(model, maps, features, number, 1 + texture.weight**2)
-        likely = _probabilities(features, clusters)
+        grey = grey_levels(view)
+        found = cluster(
+            features,
+            maps.boundary,
+            grey,
+            threshold=(1 + texture.weight**2) * float(model.description["phase_threshold"]),
+            number=number,
+            propose=propose,
+        )
+        clusters = found.model
+        likely = _probabilities(found.beside(features, grey), clusters)
         if boost:
             likely = spread_within_boundaries(likely, maps.boundary)
         enlarged = np.stack([resize_map(layer, shape) for layer in likely])
@@ -100,17 +107,7 @@ def find_materials(
         if total is None:
             number = len(clusters.centres)
             total = enlarged
-            facts = {
-                "number": number,
-                "number_rule": "separation",
-                "separation": round(min(clusters.separation, 1e6), 4),
-                "number_curve": [
-                    [n, round(v, 6), round(min(apart, 1e6), 4)] for n, v, apart in clusters.curve
-                ],
-                "texture_weight": texture.weight,
-                "texture_separation": round(min(texture.separation, 1e6), 4),
-                "texture_side": texture.side,
-            }
+            facts = _facts(found, texture)
         elif len(enlarged) == len(total):
             total += enlarged[_matching(total, enlarged)]
     assert total is not None
@@ -125,6 +122,23 @@ def find_materials(
         facts,
         texture.regions,
     )
+
+
+def _facts(found: Clusters, texture: Texture) -> dict[str, Any]:
+    """How the number of phases and what parts them were found, for the record."""
+    clusters = found.model
+    return {
+        "number": len(clusters.centres),
+        "number_rule": "separation",
+        "grey_weight": found.weight,
+        "separation": round(min(clusters.separation, 1e6), 4),
+        "number_curve": [
+            [n, round(v, 6), round(min(apart, 1e6), 4)] for n, v, apart in clusters.curve
+        ],
+        "texture_weight": texture.weight,
+        "texture_separation": round(min(texture.separation, 1e6), 4),
+        "texture_side": texture.side,
+    }
 
 
 def _with_appearance(probability: NDArray[np.float32], image: NDArray[np.float32]) -> NDArray[Any]:
@@ -151,27 +165,6 @@ def _features(model: CompactModel, maps: DenseMaps) -> NDArray[np.float16]:
     length = float(model.description["phase_scale"]) ** 0.5
     weighted = maps.foreground[None] * np.float16(FOREGROUND_WEIGHT)
     return np.concatenate([maps.embedding * np.float16(length), weighted])
-
-
-def _cluster(
-    model: CompactModel,
-    maps: DenseMaps,
-    features: NDArray[np.float16],
-    number: int | None,
-    evidence: float,
-) -> PhaseModel:
-    """Sample the features on a regular grid of prompts, away from boundaries, and cluster.
-
-    ``evidence`` is the number of calibrated distances that add up in the features.
-    """
-    rows, cols = maps.boundary.shape
-    spacing = max(1.0, (rows * cols / N_SAMPLES) ** 0.5)
-    points = regular_grid((rows, cols), spacing).points[:, 0].round().astype(int)
-    picked = (points[:, 0].clip(0, rows - 1), points[:, 1].clip(0, cols - 1))
-    samples = np.ascontiguousarray(features[:, picked[0], picked[1]].T, dtype=np.float32)
-    weights = 1.0 - maps.boundary[picked].astype(np.float32) + 1e-3
-    threshold = evidence * float(model.description["phase_threshold"])
-    return find_phases(samples, weights, scale=1.0, threshold=threshold, number=number)
 
 
 def _probabilities(features: NDArray[np.float16], clusters: PhaseModel) -> NDArray[np.float32]:

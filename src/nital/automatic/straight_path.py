@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from nital.automatic.light import uneven_light
 from nital.automatic.materials import Materials, find_materials, smooth_regions
 from nital.automatic.named import name_layers
+from nital.automatic.noise import without_noise
 from nital.automatic.objects import Objects, find_objects
 from nital.automatic.particle_choice import watershed_instead
-from nital.automatic.scale import natural_scale
+from nital.automatic.scale import ScaleChoice, natural_scale
 from nital.automatic.target import choose_target
 from nital.boost.edges import drop_unlike_regions, half_maximum_edges
 from nital.boost.specks import add_specks
@@ -27,6 +31,7 @@ __all__ = ["run"]
 SMALLEST_REGION = {"phases": 4, "layers": 25}
 SMALLEST_LAYER_SHARE = 2e-4
 VACUUM = 0.3  # mean foreground probability below which a phase of a cross-section is vacuum
+LIGHT_ROUNDS = 2  # of taking uneven light away and looking again
 CLEAR_MATRIX = 0.25  # gap of mean foreground from which it names the matrix
 
 Parts = tuple[NDArray[np.int32], NDArray[np.uint8], NDArray[np.uint8]]
@@ -51,6 +56,9 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
         parts = _constant(image.shape, target)
     else:
         progress("scale", 0.0)
+        if target == "phases" and options.boost:
+            image, noise = without_noise(image)
+            facts["noise_taken_away"] = round(noise, 4)
         choice = natural_scale(model, image, target)
         facts |= {"scale": choice.scale, "scale_trials": [list(trial) for trial in choice.trials]}
 
@@ -64,15 +72,7 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
             parts, probability, extra, notes = _chosen(micrograph, found, target)
             extra, warnings, log = found.facts | extra, warnings + notes, found.log
         else:
-            materials = find_materials(
-                model,
-                image,
-                target,
-                choice,
-                number=options.phases or len(options.materials) or None,
-                boost=options.boost,
-                progress=encoding,
-            )
+            materials, image = _materials(model, image, target, choice, options, encoding)
             parts = _material_parts(materials, image, choice.scale, target, options.boost)
             extra = materials.facts
             if options.materials:
@@ -96,6 +96,35 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
         log,
         probability,
     )
+
+
+def _materials(
+    model: CompactModel,
+    image: NDArray[np.float32],
+    target: str,
+    choice: ScaleChoice,
+    options: SegmentOptions,
+    progress: Callable[[float], None],
+) -> tuple[Materials, NDArray[np.float32]]:
+    """Phases or layers, and the image without the uneven light that they have shown."""
+    facts: dict[str, Any] = {}
+    for looks in range(1 + LIGHT_ROUNDS):
+        materials = find_materials(
+            model,
+            image,
+            target,
+            choice,
+            number=options.phases or len(options.materials) or None,
+            boost=options.boost,
+            progress=progress,
+        )
+        uneven = options.boost and target == "phases" and looks < LIGHT_ROUNDS
+        light = uneven_light(image, materials.phases) if uneven else None
+        if light is None:
+            break
+        facts = {"light_taken_away": facts.get("light_taken_away", 0.0) + float(np.ptp(light))}
+        image = standardise(image - light)
+    return replace(materials, facts=materials.facts | facts), image
 
 
 def _chosen(

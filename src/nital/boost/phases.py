@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PhaseModel", "assign_phases", "find_phases"]
+__all__ = ["PhaseModel", "assign_phases", "find_phases", "nearest_phase", "separation_of"]
 
 MAX_PHASES = 8
 ROUNDS = 30
@@ -70,10 +70,10 @@ def find_phases(
     rng = np.random.default_rng(seed)
     if number is not None:
         centres, spread = _kmeans(rng, samples, weights, max(1, min(number, len(samples))), starts)
-        separation = _separation(centres, scale, threshold)
+        separation = separation_of(centres, scale, threshold)
         return PhaseModel(centres, scale, separation, ((len(centres), spread, separation),))
     centres, spread = _kmeans(rng, samples, weights, min(MAX_PHASES, len(samples)), starts)
-    separation = _separation(centres, scale, threshold)
+    separation = separation_of(centres, scale, threshold)
     curve = [(len(centres), spread, separation)]
     while len(centres) > 1 and separation < 1.0:
         share = np.bincount(_nearest(samples, centres)[0], weights, len(centres))
@@ -83,7 +83,7 @@ def find_phases(
         centres = np.delete(centres, second, axis=0)
         centres[first] = joined
         centres, spread = _refine(samples, weights, centres)
-        separation = _separation(centres, scale, threshold)
+        separation = separation_of(centres, scale, threshold)
         curve.append((len(centres), spread, separation))
     return PhaseModel(centres, scale, separation, tuple(curve))
 
@@ -114,6 +114,11 @@ def assign_phases(
     return phases.reshape(shape), probability.reshape(shape)
 
 
+def nearest_phase(samples: NDArray[np.float32], model: PhaseModel) -> NDArray[np.intp]:
+    """(N,) index of the centre next to each of (N, E) samples."""
+    return _nearest(samples, model.centres)[0]
+
+
 def _squared(samples: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.float32]:
     """(N, P) squared distances."""
     distance = (samples**2).sum(1)[:, None] + (centres**2).sum(1)[None] - 2 * samples @ centres.T
@@ -134,7 +139,8 @@ def _closest(centres: NDArray[np.float32]) -> tuple[int, int]:
     return min(int(first), int(second)), max(int(first), int(second))
 
 
-def _separation(centres: NDArray[np.float32], scale: float, threshold: float) -> float:
+def separation_of(centres: NDArray[np.float32], scale: float, threshold: float) -> float:
+    """Logit distance of the two nearest centres, in units of the same-phase threshold."""
     if len(centres) < 2:
         return float("inf")
     first, second = _closest(centres)
