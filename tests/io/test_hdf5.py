@@ -82,6 +82,26 @@ def test_a_scanned_image_of_usid(
     assert micrograph.warnings == ()
 
 
+@pytest.mark.parametrize("stated", ["nm", None])
+def test_units_of_usid_that_are_not_one_for_each_direction(
+    tmp_path: Path, noise: NDArray[np.uint8], stated: str | None
+) -> None:
+    """What has no unit has no calibration; it is an image all the same."""
+    import h5py
+
+    height, width = noise.shape
+    rows = [axis("Y", "nm", height), axis("X", "nm", width)]
+    path = write_usid(tmp_path / "a.h5", rows, [NONE], noise.reshape(-1, 1))
+    with h5py.File(path, "r+") as file:
+        attributes = file["Measurement_000/Channel_000/Position_Indices"].attrs
+        del attributes["units"]
+        if stated is not None:
+            attributes["units"] = stated
+    micrograph = read(path)
+    np.testing.assert_array_equal(micrograph.pixels, noise)
+    assert micrograph.pixel_size is None
+
+
 def test_rows_of_usid_in_any_order(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
     """Each row goes where its steps say, not where it lies."""
     import h5py

@@ -109,7 +109,8 @@ def _side(main: Any, names: tuple[str, str]) -> tuple[NDArray[np.int64], list[di
     indices, values = (table.T for table in tables) if names is ROWS else tables
     changes = [int(np.count_nonzero(np.diff(line))) for line in indices]
     order = sorted(range(len(indices)), key=lambda dimension: changes[dimension])
-    units = [_text(unit) for unit in main.file[main.attrs[names[0]]].attrs["units"]]
+    stated = main.file[main.attrs[names[0]]].attrs.get("units", "")
+    units = [_text(unit) for unit in np.atleast_1d(stated)] + [""] * len(indices)
     sizes = [int(line.max()) + 1 for line in indices]
     steps = indices[order].astype(np.int64)
     places = np.ravel_multi_index(tuple(steps), [sizes[dimension] for dimension in order])
