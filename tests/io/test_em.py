@@ -393,6 +393,49 @@ def test_an_mrc_file_under_its_other_name(tmp_path: Path, noise: NDArray[np.uint
     assert micrograph.pixel_size.value == pytest.approx(4.2e-4)
 
 
+def jeol_item(name: str, value: Any) -> bytes:
+    """An entry of JEOL's Analysis Station: name, code of the type, value, what is inside, end."""
+    head = b"\x01" + struct.pack("<i", len(name) + 1) + name.encode() + b"\x00"
+    if isinstance(value, dict):
+        inside = b"".join(jeol_item(*item) for item in value.items())
+        return head + struct.pack("<ii", 0, 0) + inside + b"\xff"
+    code, content = value
+    return head + struct.pack("<ii", code, len(content)) + content + b"\xff"
+
+
+def jeol_image(pixels: NDArray[np.uint8], field_mm: float, magnification: float) -> bytes:
+    height, width = pixels.shape
+    tree = {
+        "Instrument": {
+            "ScanSize": (9, struct.pack("<f", field_mm)),
+            "Mag": (8, struct.pack("<i", round(magnification))),
+            "AccV": (9, struct.pack("<f", 15.0)),
+        },
+        "Image": {
+            "Title": (20, b"IMG1\x00"),
+            "Size": (8, struct.pack("<ii", width, height)),
+            "Bits": (6, pixels.tobytes()),
+            "Created": (10, struct.pack("<d", 43670.5)),
+        },
+    }
+    head = struct.pack("<I32sIII", 52, b"JED-2200:IMG", 0, 0, 48)
+    items = b"".join(jeol_item(*item) for item in tree.items())
+    return head + bytes(60 - len(head)) + items + b"\xff"
+
+
+@needs_rsciio
+def test_an_image_of_jeols_analysis_station(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
+    """The field is the width of a print, in millimetres, over the magnification."""
+    square = noise[:96, :96].copy()
+    (tmp_path / "View000_0000001.img").write_bytes(jeol_image(square, 128.0, 10_000))
+    micrograph = read(tmp_path / "View000_0000001.img")
+    np.testing.assert_array_equal(micrograph.pixels, square)
+    assert micrograph.pixel_size is not None
+    assert micrograph.pixel_size.value == pytest.approx(128e3 / 10_000 / 96)
+    assert micrograph.pixel_size.source == "img calibration"
+    assert micrograph.modality == "SEM"
+
+
 @needs_rsciio
 def test_what_panta_rhei_calibrated_itself(tmp_path: Path, noise: NDArray[np.uint8]) -> None:
     """Since version 24.03 it writes JSON; a binned image has larger pixels than its device."""

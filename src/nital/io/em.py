@@ -29,6 +29,7 @@ _READERS = {
     ".emd": "rsciio.emd",
     ".emi": "rsciio.tia",
     ".hspy": "rsciio.hspy",
+    ".img": "rsciio.jeol",
     ".mrc": "rsciio.mrc",
     ".nxs": "rsciio.nexus",
     ".prz": "rsciio.pantarhei",
@@ -49,7 +50,10 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 }
 _OF_ANY_MICROSCOPE = (".bcf", ".hspy", ".nxs", ".rpl", ".sur", ".unf", ".zspy")
 _MODALITY = {ODEMIS: "SEM", HYPERSPY: None, USID: None}
-_NONE = {".emi": "its images are in .ser files beside it, and there is none"}
+_NONE = {
+    ".emi": "its images are in .ser files beside it, and there is none",
+    ".img": "is no image of JEOL's Analysis Station; export it as TIFF",
+}
 _NEEDED = {
     ".mrcz": "mrcz",
     ".zspy": "zarr",

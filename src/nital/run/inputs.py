@@ -25,9 +25,9 @@ _TAKEN = (
     "summary.csv",
 )
 _IMAGE_FOLDERS = (".zarr", *FOLDER_SUFFIXES)
-# An emi file names the images of the ser files beside it, which a folder holds too; HDF5 files may
-# hold anything. They are read when named.
-_NOT_OF_A_FOLDER = (".emi", ".h5", ".hdf5")
+# An emi file names the images of the ser files beside it, which a folder holds too; HDF5 and img
+# files may hold anything. They are read when named.
+_NOT_OF_A_FOLDER = (".emi", ".h5", ".hdf5", ".img")
 
 
 @dataclass(frozen=True)
