@@ -17,7 +17,7 @@ import argparse
 import json
 import time
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from nital.automatic.layer_masks import GridOptions, grid_masks
 from nital.boost.booster import Boosted, boost_masks
 from nital.boost.materials import MaterialOptions
 from nital.boost.removal import RemovalOptions
+from nital.boost.texture import TextureModel
 from nital.evaluation import samiam
 from nital.evaluation.boosting import raw_masks
 from nital.evaluation.scores import score_phases
@@ -45,6 +46,15 @@ REMOVALS = {
 }
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Variants to judge: ablations, none but the least, and other texture models."""
+
+    ablations: bool
+    short: bool
+    textures: tuple[Path, ...] = ()
+
+
 def main() -> None:
     """Measure, print progress to the standard error stream and one JSON object at the end."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -55,19 +65,26 @@ def main() -> None:
     parser.add_argument("--ablations", action="store_true", help="other crops, rules and grids too")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the JSON here")
     parser.add_argument("--picture", type=Path, metavar="PATH", help="draw the first of each class")
+    parser.add_argument(
+        "--texture",
+        type=Path,
+        nargs="*",
+        default=[],
+        metavar="FOLDER",
+        help="also with the models of these folders of nital train texture, number given",
+    )
     arguments = parser.parse_args()
     count = 1 if arguments.quick else arguments.images
     ablations = arguments.ablations and not arguments.quick
-    result = measure(count, ablations, arguments.picture, arguments.seed, arguments.short)
+    asked = Asked(ablations, arguments.short, tuple(arguments.texture))
+    result = measure(count, asked, arguments.picture, arguments.seed)
     text = json.dumps(result)
     if arguments.json is not None:
         arguments.json.write_text(text + "\n", encoding="utf-8")
     print(text)
 
 
-def measure(
-    count: int, ablations: bool, picture: Path | None, seed: int, short: bool
-) -> dict[str, Any]:
+def measure(count: int, asked: Asked, picture: Path | None, seed: int) -> dict[str, Any]:
     """Means by difficulty class and variant."""
     import sys
 
@@ -82,7 +99,7 @@ def measure(
                 difficulty=difficulty,
                 vacuum=False,
             )
-            rows, boosted, raw = judge(shown, ablations, short)
+            rows, boosted, raw = judge(shown, asked)
             for variant, row in rows.items():
                 scores[difficulty, variant].append(row)
             if number == 0:
@@ -106,7 +123,7 @@ def measure(
 
 
 def judge(
-    shown: StemMicrograph, ablations: bool, short: bool
+    shown: StemMicrograph, asked: Asked
 ) -> tuple[dict[str, dict[str, float]], Boosted, NDArray[np.bool_]]:
     """Scores of every variant on one image, the boosted result and the raw masks."""
     truth, image = shown.scene.phases, standardise(shown.image)
@@ -125,12 +142,12 @@ def judge(
         "texture alone": replace(base, phase_weight=0.0),
         "phase embedding alone": replace(base, texture_weight=0.0),
     }
-    if short:
+    if asked.short:
         variants = {name: variants[name] for name in ("boosted", "boosted, number estimated")}
-    if ablations:
+    if asked.ablations:
         variants |= {f"K = {k}": replace(base, crops=k) for k in (3, 30)}
         variants |= {f"crops of {m} px": replace(base, side=float(m)) for m in (32, 96)}
-    removals = REMOVALS if ablations else {}
+    removals = REMOVALS if asked.ablations else {}
     results = {}
     for name in (*variants, *removals):
         began = time.process_time()
@@ -144,11 +161,15 @@ def judge(
         seconds = time.process_time() - began
         rows[name] = _scores(true_masks, samiam.masks_of(results[name].phases))
         rows[name] |= {"seconds": seconds, "number_error": results[name].materials.number - number}
-    if ablations:
+    for folder in asked.textures:
+        texture = TextureModel.load(folder / "model")
+        found = boost_masks(image, masks, options=base, texture=texture, phase_maps=phase_maps)
+        rows[folder.name] = _scores(true_masks, samiam.masks_of(found.phases))
+    if asked.ablations:
         coarse, maps = grid_masks(model, image, GridOptions(points=8))
         found = boost_masks(image, coarse, options=base, phase_maps=maps)
         rows["grid of 8 x 8"] = _scores(true_masks, samiam.masks_of(found.phases))
-    if short:
+    if asked.short:
         return rows, results["boosted"], raw
     for name, boost in (("automatic", True), ("automatic, --no-boost", False)):
         found = nital.segment(nital.Micrograph(shown.image), "layers", phases=number, boost=boost)

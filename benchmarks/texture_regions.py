@@ -5,9 +5,11 @@ network of carbide on their boundaries, bare matrix beside it, fields of spheroi
 Widmanstaetten plates in some; four classes. Fired contacts: silver with voids, glass, silicon and
 a coating on it, resin above, six classes by grey and by place. The number of classes is given.
 ``iou_mean`` is that of the best naming of the phases; ``otsu`` splits the grey levels into as many.
+``--change`` shows the same specimens in uneven light, or at half or twice the magnification.
 
     python benchmarks/texture_regions.py --quick
     python benchmarks/texture_regions.py --images 6 --json regions.json --picture regions.png
+    python benchmarks/texture_regions.py --images 3 --seed 95010 --change light
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from nital.simulate.scene import random_field
 
 FIRST_SEED = 86_000
 SHAPE = (480, 640)
+CHANGES = ("none", "light", "half", "double")
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
@@ -42,13 +45,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=FIRST_SEED, metavar="N", help="first seed")
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the JSON here")
     parser.add_argument("--picture", type=Path, metavar="PATH", help="image, found and truth")
+    parser.add_argument("--change", choices=CHANGES, default=CHANGES[0], help="of every image")
     arguments = parser.parse_args()
     count = 1 if arguments.quick else arguments.images
     scores: dict[str, list[float]] = defaultdict(list)
     panels = []
     for kind, draw, number in (("steel", draw_steel, 4), ("contact", draw_contact, 6)):
         for index in range(count):
-            image, truth = draw(np.random.default_rng(arguments.seed + index))
+            drawn = draw(np.random.default_rng(arguments.seed + index))
+            image, truth = changed(*drawn, arguments.change)
             found = judge(kind, image, truth, number)
             for name, (value, _) in found.items():
                 scores[f"{kind}, {name}"].append(value)
@@ -61,12 +66,32 @@ def main() -> None:
         "benchmark": "texture_regions",
         "nital": nital.__version__,
         "images": count,
+        "change": arguments.change,
         "iou_mean": {name: round(float(np.mean(row)), 4) for name, row in scores.items()},
     }
     text = json.dumps(result)
     if arguments.json is not None:
         arguments.json.write_text(text + "\n", encoding="utf-8")
     print(text)
+
+
+def changed(image: NDArray[np.uint8], truth: NDArray[np.uint8], change: str) -> Pair:
+    """The same specimen in uneven light, or at another magnification."""
+    from PIL import Image
+
+    if change == "light":
+        rows, cols = np.meshgrid(*(np.linspace(-1, 1, n) for n in image.shape), indexing="ij")
+        light = 1 + 0.25 * cols + 0.15 * rows - 0.15 * (rows**2 + cols**2)
+        return np.clip(image * light, 0, 255).astype(np.uint8), truth
+    if change == "none":
+        return image, truth
+    factor = {"half": 0.5, "double": 2.0}[change]
+    size = (round(factor * image.shape[1]), round(factor * image.shape[0]))
+    resample = Image.Resampling
+    return (
+        np.array(Image.fromarray(image).resize(size, resample.BILINEAR)),
+        np.array(Image.fromarray(truth).resize(size, resample.NEAREST)),
+    )
 
 
 def judge(

@@ -7,7 +7,13 @@ import pytest
 from scipy import ndimage
 
 import nital
-from nital.automatic.texture import CLEAR_WEIGHT, FAINT_WEIGHT, FINE_SIDE, find_texture
+from nital.automatic.texture import (
+    CLEAR_WEIGHT,
+    FAINT_WEIGHT,
+    FINE_SIDE,
+    find_texture,
+    on_even_ground,
+)
 from nital.models.tiles import standardise
 from nital.simulate.scene import random_field
 
@@ -114,3 +120,43 @@ def test_grey_levels_are_the_phases_where_there_are_as_many(fields):
     assert find_texture(standardise(image), "phases", 3).regions
     assert not find_texture(standardise(image), "layers", 3).regions
     assert not find_texture(standardise(image), "phases", 2).regions
+
+
+def test_fields_are_found_in_uneven_light(fields):
+    light = 1 + 0.3 * np.linspace(-1, 1, 320, dtype=np.float32)
+    assert find_texture(standardise(fields[0] * light), "phases", 3).regions
+
+
+def test_fields_are_looked_for_at_half_the_size_too(fields, monkeypatch):
+    monkeypatch.setattr("nital.automatic.texture.CLEAR", np.inf)
+    larger = standardise(fields[0].repeat(5, axis=0).repeat(5, axis=1))
+    found = find_texture(larger, "phases", 3)
+    assert found.regions
+    assert found.maps.shape[1:] == (150, 200)
+
+
+def test_a_contact_of_six_grey_levels_has_no_fields():
+    rng = np.random.default_rng(5)
+    levels = np.array([215, 105, 140, 25, 55, 165], dtype=np.float32)
+    truth = np.clip((random_field(rng, (240, 320), 40) + 2.5).astype(int), 0, 5)
+    grey = (
+        levels[truth]
+        + 10 * rng.standard_normal(truth.shape)
+        + 8 * random_field(rng, truth.shape, 12)
+    )
+    assert not find_texture(standardise(grey), "phases", 6).regions
+
+
+def test_the_ground_of_a_structure_is_made_even():
+    rng = np.random.default_rng(6)
+    spots = 3.0 * (random_field(rng, (240, 320), 4) > 1.2)
+    slope = np.linspace(-2, 2, 320)[None].repeat(240, axis=0)
+    image = standardise(spots + slope + 0.1 * rng.standard_normal(slope.shape))
+    even = on_even_ground(image)
+    before, after = (
+        np.ptp([np.median(each[:, cols : cols + 40]) for cols in (0, 140, 280)])
+        for each in (image, even)
+    )
+    assert after < 0.2 * before
+    assert np.corrcoef(even.ravel(), spots.ravel())[0, 1] > 0.9
+    assert even.mean() == pytest.approx(0, abs=1e-3)

@@ -49,7 +49,7 @@ def test_the_number_is_found_from_the_places(halves, boxes_as_masks):
     found = boost_masks(halves, masks)
     assert found.materials.number == 2
     assert found.facts["number_rule"] == "scatter"
-    assert [row[0] for row in found.facts["number_curve"]] == [1, 2, 3]
+    assert [row[0] for row in found.facts["number_curve"]] == [1, 2, 3, 4]
 
 
 def test_a_mask_too_small_for_a_crop_is_parted_too(halves, boxes_as_masks):
@@ -83,6 +83,14 @@ def test_a_brightness_that_wanders_is_one_material():
     found = clustered(places)
     assert len(found.centres) == 1
     assert found.curve[1][2] > 1.2  # far apart, but not cleft
+
+
+def test_three_in_a_row_are_found_though_two_are_not_cleft():
+    places = np.zeros((2, 42, 42), dtype=np.float32)
+    places[0] = np.repeat([0.0, 0.9, 1.8], 14)
+    rng = np.random.default_rng(0)
+    places += (0.1 * rng.standard_normal(places.shape)).astype(np.float32)
+    assert len(clustered(places).centres) == 3
 
 
 def test_two_clear_groups_are_two_materials_however_near():

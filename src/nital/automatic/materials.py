@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from nital.automatic.clustering import Clusters, cluster, grey_levels
 from nital.automatic.resample import rescale, resize_map
 from nital.automatic.scale import ScaleChoice, natural_scale
-from nital.automatic.texture import NO_TEXTURE, Texture, find_texture
+from nital.automatic.texture import NO_TEXTURE, Texture, find_texture, on_even_ground
 from nital.boost.appearance import join_appearance
 from nital.boost.phases import PhaseModel, assign_phases
 from nital.boost.spread import spread_within_boundaries
@@ -75,6 +75,7 @@ def find_materials(
     facts: dict[str, Any] = {}
     texture = find_texture(image, target, number) if boost else NO_TEXTURE
     if texture.regions:  # the model knows regions wider than their structure as layers
+        image, propose = on_even_ground(image), False  # their grey levels are mixed
         target, choice = "layers", natural_scale(model, image, "layers")
     scale = choice.scale
     factors = [f for f in SCALES if _is_useful(f, choice, shape)]

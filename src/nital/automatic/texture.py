@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from nital.automatic.resample import rescale, resize_map
-from nital.boost.phases import find_phases
+from nital.boost.phases import PhaseModel, assign_phases, find_phases
 from nital.boost.texture import natural_factor, texture_features
+from nital.masks.labels import pixels_at
 from nital.models.compact import CompactModel
+from nital.models.tiles import standardise
 
-__all__ = ["NO_TEXTURE", "Texture", "find_texture"]
+__all__ = ["NO_TEXTURE", "Texture", "find_texture", "on_even_ground"]
 
 SIDE = 60.0  # pixels, at the texture's natural period
 CLEAR = 0.5  # separation, in units of the calibrated distance, from which regions have a texture
@@ -28,13 +30,14 @@ FEWEST = {"phases": 3}  # phases from which texture counts: two are matrix and p
 CLEAR_WEIGHT = {"phases": 2.0, "layers": 1.0}  # of such a texture beside the embedding, calibrated
 FAINT_WEIGHT = {"layers": 1.0}  # of any other texture, by target; 0 where not named
 FINE_SIDE = 20.0  # pixels
-FINE_CLEAR = 0.7  # separation from which phases are regions of such fine texture
+FINE_VIEWS = (1.0, 0.5)  # sizes at which fine texture is looked for, over the image's
+FINE_SMALLEST = 240  # pixels of the shorter side of a smaller view
+FINE_CLEAR = 2.1  # separation times the number, from which phases are regions of such fine texture
 FINE_WEIGHT = 1.0
-GREY_GROUPS = 3.2
-"""Distance of neighbouring groups of grey levels, in their standard deviations, from which an
-image has as many: evenly spread grey levels cut into equal parts have 3.5, a bell of them less
-than 3."""
+GREY_SHARE = 0.3  # of the variance of grey levels, that such regions explain at most
 GREY_SIDE = 5  # pixels of the median that takes noise away
+GROUND = 80.0  # pixels of the median that is the ground on which fine texture lies
+GROUND_STEP = 4
 SAMPLES = 1500
 LARGEST = 2048  # longest side in pixels at which texture is looked at, which bounds the memory
 ASSUMED = 2  # phases to look for when their number is not given
@@ -90,32 +93,63 @@ def find_texture(image: NDArray[np.float32], target: str, number: int | None) ->
     bar = CLEAR if apart > 2 else CLEAR_OF_TWO
     clear = number is not None and separation >= bar  # more weight would add to the number
     if target == "phases" and number is not None and not clear:
-        view = rescale(image, min(1.0, most))
-        fine = texture_features(view, side=FINE_SIDE)
-        between, _ = _separation(fine, number)
-        if between >= FINE_CLEAR and _grey_groups(view, number) < GREY_GROUPS:
-            return Texture(fine, FINE_WEIGHT, between, FINE_SIDE)
+        fine = _fine_regions(rescale(image, min(1.0, most)), number)
+        if fine is not None:
+            return fine
     weight = (CLEAR_WEIGHT if clear else FAINT_WEIGHT).get(target, 0.0)
     return Texture(maps, weight, separation)
 
 
-def _separation(maps: NDArray[np.float32], number: int) -> tuple[float, int]:
-    """Squared distance of the two nearest of ``number`` centres, and how many there are."""
+def on_even_ground(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A standardised (H, W) image less its ground, the median over :data:`GROUND` pixels.
+
+    The ground of a steel is its matrix: where its brightness wanders, fields that hold the same
+    structures look alike without it.
+    """
+    shape = (image.shape[0], image.shape[1])
+    small = rescale(image, 1 / GROUND_STEP)
+    ground = ndimage.median_filter(small, round(GROUND / GROUND_STEP), mode="reflect")
+    ground = ndimage.gaussian_filter(ground, GROUND / GROUND_STEP / 4)
+    return standardise(image - resize_map(ground, shape))
+
+
+def _fine_regions(image: NDArray[np.float32], number: int) -> Texture | None:
+    """Fine texture on even ground, where the phases are regions of it; else ``None``."""
+    for factor in FINE_VIEWS:
+        view = rescale(image, factor)
+        if factor < 1 and min(view.shape) < FINE_SMALLEST:
+            continue
+        maps = texture_features(view, side=FINE_SIDE)
+        found = _clusters(maps, number)
+        clear = found.separation * number >= FINE_CLEAR
+        if clear and _grey_share(maps, found, view) <= GREY_SHARE:
+            even = texture_features(on_even_ground(view), side=FINE_SIDE)
+            return Texture(even, FINE_WEIGHT, found.separation, FINE_SIDE)
+    return None
+
+
+def _clusters(maps: NDArray[np.float32], number: int) -> PhaseModel:
     flat = maps.reshape(len(maps), -1).T
     samples = np.ascontiguousarray(flat[:: max(1, len(flat) // SAMPLES)])
     weights = np.ones(len(samples), dtype=np.float32)
-    found = find_phases(samples, weights, scale=1.0, threshold=1.0, number=number)
+    return find_phases(samples, weights, scale=1.0, threshold=1.0, number=number)
+
+
+def _separation(maps: NDArray[np.float32], number: int) -> tuple[float, int]:
+    """Squared distance of the two nearest of ``number`` centres, and how many there are."""
+    found = _clusters(maps, number)
     return found.separation, len(found.centres)
 
 
-def _grey_groups(image: NDArray[np.float32], number: int) -> float:
-    """Smallest distance of neighbouring groups of grey levels, in their standard deviations."""
-    quiet = ndimage.median_filter(image, GREY_SIDE).ravel()
-    grey = np.ascontiguousarray(quiet[:: max(1, quiet.size // SAMPLES)])[:, None]
-    weights = np.ones(len(grey), dtype=np.float32)
-    found = find_phases(grey, weights, scale=1.0, threshold=1.0, number=number)
-    centres = np.sort(found.centres[:, 0])
-    group = np.abs(grey - centres).argmin(1)
-    variance = np.array([grey[group == each].var() for each in range(len(centres))])
-    spread = np.sqrt((variance[1:] + variance[:-1]) / 2)
-    return float((np.diff(centres) / np.maximum(spread, 1e-6)).min(initial=np.inf))
+def _grey_share(maps: NDArray[np.float32], found: PhaseModel, image: NDArray[np.float32]) -> float:
+    """Share of the variance of grey levels that is between the regions of clusters, 0...1.
+
+    Little where regions are fields of bright and dark, much where each phase has its grey level.
+    """
+    phases, _ = assign_phases(maps.astype(np.float16), found)
+    grey = ndimage.median_filter(image, GREY_SIDE)
+    picked = grey[np.ix_(*pixels_at(phases.shape, image.shape))].ravel().astype(np.float64)
+    region = phases.ravel()
+    counts = np.maximum(np.bincount(region), 1)
+    means = np.bincount(region, picked) / counts
+    return 1 - float(((picked - means[region]) ** 2).mean()) / max(float(picked.var()), 1e-12)
