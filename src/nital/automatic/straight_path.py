@@ -19,6 +19,7 @@ from nital.automatic.scale import ScaleChoice, natural_scale
 from nital.automatic.target import choose_target
 from nital.boost.edges import drop_unlike_regions, half_maximum_edges
 from nital.boost.specks import add_specks
+from nital.io.captions import without_letters
 from nital.masks.labels import consecutive
 from nital.micrograph import Micrograph
 from nital.models import load_model
@@ -137,10 +138,13 @@ def _chosen(
     labels, phases and confidence; probability of the masks, if they are the model's; facts;
     warnings.
     """
-    parts = _object_parts(objects.labels, objects.confidence, target)
+    labels, letters = objects.labels, 0
+    if target == "particles":
+        labels, letters = without_letters(labels, micrograph.content)
+    parts = _object_parts(labels, objects.confidence, target)
     clear = watershed_instead(micrograph, parts[0]) if target == "particles" else None
     if clear is None:
-        return parts, micrograph.over_whole(objects.probability), {}, []
+        return parts, micrograph.over_whole(objects.probability), {"letters": letters}, []
     rows = np.s_[: micrograph.content_rows]
     found = (clear.labels[rows], clear.phases[rows], clear.confidence[rows])
     warning = (
