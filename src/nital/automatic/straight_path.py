@@ -109,16 +109,19 @@ def _materials(
 ) -> tuple[Materials, NDArray[np.float32]]:
     """Phases or layers, and the image without the uneven light that they have shown."""
     facts: dict[str, Any] = {}
-    for looks in range(1 + LIGHT_ROUNDS):
-        materials = find_materials(
-            model,
-            image,
-            target,
-            choice,
-            number=options.phases or len(options.materials) or None,
-            boost=options.boost,
-            progress=progress,
+    asked = options.phases or len(options.materials) or None
+
+    def find(number: int | None) -> Materials:
+        return find_materials(
+            model, image, target, choice, number=number, boost=options.boost, progress=progress
         )
+
+    for looks in range(1 + LIGHT_ROUNDS):
+        materials = find(asked)
+        if asked is None and target == "layers" and materials.facts["number"] > 1:
+            curve = {"number_curve": materials.facts["number_curve"]}
+            again = find(materials.facts["number"])  # texture tells more where the number is known
+            materials = replace(again, facts=again.facts | curve)
         uneven = options.boost and target == "phases" and looks < LIGHT_ROUNDS
         light = uneven_light(image, materials.phases) if uneven else None
         if light is None:
@@ -144,7 +147,8 @@ def _chosen(
     parts = _object_parts(labels, objects.confidence, target)
     clear = watershed_instead(micrograph, parts[0]) if target == "particles" else None
     if clear is None:
-        return parts, micrograph.over_whole(objects.probability), {"letters": letters}, []
+        facts = {"letters": letters} if target == "particles" else {}
+        return parts, micrograph.over_whole(objects.probability), facts, []
     rows = np.s_[: micrograph.content_rows]
     found = (clear.labels[rows], clear.phases[rows], clear.confidence[rows])
     warning = (
