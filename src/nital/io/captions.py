@@ -17,7 +17,7 @@ from scipy import ndimage
 
 __all__ = ["find_captions", "without_letters"]
 
-INK = (30.0, 100.0)  # grey levels of 255 from pure white or black, of thick and of thin strokes
+INK = (30, 100)  # grey levels of 255 from pure white or black, of thick and of thin strokes
 PURE = 20.0  # the same of the purest quarter of a letter
 CONTRAST = 60.0  # grey levels of 255 between strokes and what is round them
 MOST_INK = 0.3  # of the image: more is no caption
@@ -67,8 +67,8 @@ def find_captions(pixels: NDArray[Any]) -> Mask:
     """
     grey = _of_255(pixels)
     found = np.zeros(grey.shape, dtype=bool)
-    for level, most in product((255.0, 0.0), INK):
-        away = np.abs(grey - level)
+    for white, most in product((True, False), INK):
+        away = 255 - grey if white else grey
         ink = away <= most
         if not ink.any() or ink.mean() > MOST_INK:
             continue
@@ -111,16 +111,17 @@ def without_letters(
     return np.where(letters[labels], 0, labels), int(letters.sum())
 
 
-def _of_255(pixels: NDArray[Any]) -> NDArray[np.float32]:
-    """Grey levels in units of 1/255 of full scale; other than 8 bits have the image's own range."""
+def _of_255(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Grey levels in 1/255 of full scale; other than 8 bits have the image's own range."""
     if pixels.dtype == np.uint8:
-        return pixels.astype(np.float32)
+        return pixels
     low, high = float(pixels.min()), float(pixels.max())
-    return np.asarray((pixels.astype(np.float32) - low) * (255 / max(high - low, 1e-9)))
+    share = (pixels - np.float32(low)) * np.float32(255 / max(high - low, 1e-9))
+    return np.asarray(np.rint(share), dtype=np.uint8)
 
 
 def _letters_and_bars(
-    pieces: NDArray[np.integer], areas: NDArray[np.integer], away: NDArray[np.float32]
+    pieces: NDArray[np.integer], areas: NDArray[np.integer], away: NDArray[np.uint8]
 ) -> tuple[list[_Piece], list[_Piece]]:
     """Pieces of ink that have the shape of a letter, and of a scale bar; none in texture."""
     rows, columns = pieces.shape
@@ -145,7 +146,7 @@ def _letters_and_bars(
     return (letters, bars) if len(letters) <= MOST_LETTERS else ([], [])
 
 
-def _is_stroke(piece: _Piece, pieces: NDArray[np.integer], away: NDArray[np.float32]) -> bool:
+def _is_stroke(piece: _Piece, pieces: NDArray[np.integer], away: NDArray[np.uint8]) -> bool:
     """Whether a piece of ink is thin, of pure white or black, and stands out."""
     top, left = max(0, piece.top - AROUND - 1), max(0, piece.left - AROUND - 1)
     view = np.s_[
@@ -195,7 +196,7 @@ def _ink_of(
     bars: list[_Piece],
     pieces: NDArray[np.integer],
     areas: NDArray[np.integer],
-    away: NDArray[np.float32],
+    away: NDArray[np.uint8],
 ) -> Mask:
     """Which pieces are those of a line of letters, dots between them and its scale bar."""
     top, left = min(p.top for p in line), min(p.left for p in line)
