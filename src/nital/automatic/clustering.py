@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nital.automatic.resample import halved
 from nital.boost.phases import PhaseModel, find_phases, nearest_phase, separation_of
 from nital.prompts import regular_grid
 
@@ -48,9 +49,7 @@ class Clusters:
 
 def grey_levels(view: NDArray[np.float32]) -> NDArray[np.float32]:
     """Grey levels at the resolution of dense maps: (H/2, W/2), of mean 0 and unit variance."""
-    rows, columns = view.shape
-    even = np.pad(view, ((0, rows % 2), (0, columns % 2)), mode="edge")
-    grey = even.reshape(even.shape[0] // 2, 2, even.shape[1] // 2, 2).mean((1, 3))
+    grey = halved(view)
     grey = np.clip(grey, *np.percentile(grey, EXTREMES))
     return np.asarray((grey - grey.mean()) / max(float(grey.std()), 1e-6), dtype=np.float32)
 

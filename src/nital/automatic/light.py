@@ -16,7 +16,6 @@ from nital.masks.labels import pixels_at
 
 __all__ = ["uneven_light"]
 
-DEGREE = 2
 FITTED_SIDE = 256  # pixels, at most, of the longer side of what the surface is fitted to
 ROUNDS = 6  # of fitting and correcting the phases
 FITS = 4  # of least squares with outliers weighted down

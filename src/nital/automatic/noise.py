@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from nital.automatic.resample import halved
 from nital.models.tiles import standardise
 
 __all__ = ["noise_level", "without_noise"]
@@ -31,8 +32,8 @@ def noise_level(image: NDArray[np.float32]) -> float:
     rows, columns = (side // 2 * 2 for side in image.shape)
     if min(rows, columns) < 8:
         return 0.0
-    pairs = image[:rows, :columns].reshape(rows // 2, 2, columns // 2, 2).mean((1, 3))
-    single, double = _second_differences(image), _second_differences(pairs)
+    single = _second_differences(image)
+    double = _second_differences(halved(image[:rows, :columns]))
     if single <= 0 or not WHITE[0] <= 2 * double / single <= WHITE[1]:
         return 0.0
     return single
@@ -63,7 +64,7 @@ def without_noise(image: NDArray[np.float32]) -> tuple[NDArray[np.float32], floa
     return standardise(denoise_tv_chambolle(image, weight=noise)), noise
 
 
-def _second_differences(image: NDArray[np.float32]) -> float:
+def _second_differences(image: NDArray[np.floating]) -> float:
     """Standard deviation of noise that would explain the second differences."""
     left = ndimage.convolve(image, SECOND, mode="reflect")[1:-1, 1:-1]
     return 1.4826 * float(np.median(np.abs(left)))

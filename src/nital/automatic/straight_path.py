@@ -108,7 +108,6 @@ def _materials(
     progress: Callable[[float], None],
 ) -> tuple[Materials, NDArray[np.float32]]:
     """Phases or layers, and the image without the uneven light that they have shown."""
-    facts: dict[str, Any] = {}
     asked = options.phases or len(options.materials) or None
 
     def find(number: int | None) -> Materials:
@@ -116,18 +115,22 @@ def _materials(
             model, image, target, choice, number=number, boost=options.boost, progress=progress
         )
 
-    for looks in range(1 + LIGHT_ROUNDS):
-        materials = find(asked)
-        if asked is None and target == "layers" and materials.facts["number"] > 1:
+    materials = find(asked)
+    if target == "layers":
+        if asked is None and materials.facts["number"] > 1:
             curve = {"number_curve": materials.facts["number_curve"]}
             again = find(materials.facts["number"])  # texture tells more where the number is known
             materials = replace(again, facts=again.facts | curve)
-        uneven = options.boost and target == "phases" and looks < LIGHT_ROUNDS
-        light = uneven_light(image, materials.phases) if uneven else None
+        return materials, image
+    taken = 0.0
+    for _ in range(LIGHT_ROUNDS if options.boost else 0):
+        light = uneven_light(image, materials.phases)
         if light is None:
             break
-        facts = {"light_taken_away": facts.get("light_taken_away", 0.0) + float(np.ptp(light))}
+        taken += float(np.ptp(light))
         image = standardise(image - light)
+        materials = find(asked)
+    facts = {"light_taken_away": taken} if taken else {}
     return replace(materials, facts=materials.facts | facts), image
 
 

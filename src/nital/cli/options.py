@@ -25,6 +25,7 @@ __all__ = [
     "SegmentTarget",
     "Specimens",
     "Target",
+    "Width",
 ]
 
 
@@ -87,6 +88,15 @@ Specimens = Annotated[
         "folder for a specimen; a CSV file has the columns image, specimen and, to compare, "
         "condition.",
         show_default=False,
+    ),
+]
+Width = Annotated[
+    float,
+    typer.Option(
+        min=0.1,
+        max=8,
+        metavar="FACTOR",
+        help="Channels of the network over its own: 0.5 halves them, to compare sizes.",
     ),
 ]
 NoBoost = Annotated[bool, typer.Option("--no-boost", help="Keep the raw masks, for comparison.")]

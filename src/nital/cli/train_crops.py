@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nital.cli.options import Out
+from nital.cli.options import Out, Width
 from nital.cli.training import check_installed, exit_status
 
 if TYPE_CHECKING:
@@ -53,15 +53,7 @@ def crops(
             show_default=False,
         ),
     ] = None,
-    width: Annotated[
-        float,
-        typer.Option(
-            min=0.1,
-            max=8,
-            metavar="FACTOR",
-            help="Channels of the network over its own: 0.5 halves them, to compare sizes.",
-        ),
-    ] = 1.0,
+    width: Width = 1.0,
 ) -> None:
     """Train a classifier of crops on simulated STEM images of named materials.
 

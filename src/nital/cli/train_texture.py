@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nital.cli.options import Out
+from nital.cli.options import Out, Width
 from nital.cli.training import check_installed, exit_status
 
 if TYPE_CHECKING:
@@ -48,15 +48,7 @@ def texture(
             help="compact is what Nital uses; resnet18 and fenet are trained alike, to compare.",
         ),
     ] = "compact",
-    width: Annotated[
-        float,
-        typer.Option(
-            min=0.1,
-            max=8,
-            metavar="FACTOR",
-            help="Channels of the network over its own: 0.5 halves them, to compare sizes.",
-        ),
-    ] = 1.0,
+    width: Width = 1.0,
 ) -> None:
     """Train the texture network: crops of one material near, of different materials far.
 
