@@ -52,6 +52,7 @@ class Asked:
 
     ablations: bool
     short: bool
+    model: str = "compact"
     textures: tuple[Path, ...] = ()
 
 
@@ -63,6 +64,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=FIRST_SEED, metavar="N", help="first seed")
     parser.add_argument("--short", action="store_true", help="raw and boosted alone")
     parser.add_argument("--ablations", action="store_true", help="other crops, rules and grids too")
+    parser.add_argument(
+        "--model", default="compact", metavar="NAME|FOLDER", help="compact model to ask"
+    )
     parser.add_argument("--json", type=Path, metavar="PATH", help="also write the JSON here")
     parser.add_argument("--picture", type=Path, metavar="PATH", help="draw the first of each class")
     parser.add_argument(
@@ -76,7 +80,7 @@ def main() -> None:
     arguments = parser.parse_args()
     count = 1 if arguments.quick else arguments.images
     ablations = arguments.ablations and not arguments.quick
-    asked = Asked(ablations, arguments.short, tuple(arguments.texture))
+    asked = Asked(ablations, arguments.short, arguments.model, tuple(arguments.texture))
     result = measure(count, asked, arguments.picture, arguments.seed)
     text = json.dumps(result)
     if arguments.json is not None:
@@ -129,10 +133,12 @@ def judge(
     truth, image = shown.scene.phases, standardise(shown.image)
     true_masks = samiam.masks_of(truth)
     number = len(true_masks)
-    model = load_model("compact")
+    model = load_model(asked.model)
+    began = time.process_time()
     masks, phase_maps = grid_masks(model, image)
+    asking = time.process_time() - began
     raw = np.stack(raw_masks(masks, truth.shape)) if len(masks) else np.zeros((0, *truth.shape))
-    rows = {"raw": _scores(true_masks, list(raw))}
+    rows = {"raw": _scores(true_masks, list(raw)) | {"seconds": asking}}
     base = MaterialOptions(number=number)
     variants = {
         "boosted": base,
@@ -172,7 +178,9 @@ def judge(
     if asked.short:
         return rows, results["boosted"], raw
     for name, boost in (("automatic", True), ("automatic, --no-boost", False)):
-        found = nital.segment(nital.Micrograph(shown.image), "layers", phases=number, boost=boost)
+        found = nital.segment(
+            nital.Micrograph(shown.image), "layers", phases=number, boost=boost, model=asked.model
+        )
         rows[name] = _scores(true_masks, samiam.masks_of(found.phases))
         rows[name] |= score_phases(truth, found.phases, unassigned=None)
     return rows, results["boosted"], raw

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+import nital.models
 from nital.cli import app
 from nital.models import load_model
 
@@ -30,6 +32,7 @@ def test_help_explains_the_training():
         "--bf16",
         "--no-bf16",
         "--initial",
+        "--width",
     ):
         assert option in output
     assert "Examples" in output
@@ -44,6 +47,7 @@ def test_help_explains_the_training():
         ["--out", "run", "--workers", "-1"],
         ["--out", "run", "--data", "no/such/folder"],
         ["--out", "run", "--initial", "no/such/file"],
+        ["--out", "run", "--width", "0"],
     ],
 )
 def test_bad_usage_is_status_2(arguments, tmp_path, monkeypatch):
@@ -100,9 +104,12 @@ def test_one_step_trains_exports_and_draws(tmp_path):
     out = tmp_path / "run"
     result = invoke(
         *("train", "compact", "--out", out),
-        *("--steps", 1, "--batch", 2, "--workers", 0, "--no-bf16"),
+        *("--steps", 1, "--batch", 2, "--workers", 0, "--no-bf16", "--width", 0.25),
     )
     assert result.exit_code == 0, result.output
+    ours = next((Path(nital.models.__file__).parent / "weights").glob("compact-encoder.onnx"))
+    narrow = out / "model" / "compact-encoder.onnx"
+    assert narrow.stat().st_size < 0.2 * ours.stat().st_size
     assert "step 1 of 1: loss" in result.output
     assert f"--model {out / 'model'}" in result.output
     assert (out / "curve.png").read_bytes().startswith(b"\x89PNG")

@@ -130,3 +130,38 @@ class TestSegment:
         assert result.labels.max() == 4
         assert (result.labels > 0).all()
         assert result.labels[5, 5] != result.labels[5, 115] != result.labels[115, 115]
+
+
+def discs(radius: int, pitch: int, side: int) -> NDArray[np.uint8]:
+    """Bright discs on a square lattice, and noise."""
+    rows, columns = np.indices((side, side)) % pitch - pitch // 2
+    noise = np.random.default_rng(0).normal(0, 6, (side, side))
+    return (60 + 140 * (np.hypot(rows, columns) <= radius) + noise).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("radius", "pitch", "side", "finer"), [(110, 300, 600, False), (4, 16, 192, True)]
+)
+def test_particles_are_looked_at_at_their_natural_scale(
+    tmp_path: Path, radius: int, pitch: int, side: int, finer: bool
+) -> None:
+    folder = write_model(
+        tmp_path / "m",
+        [8.0, -8.0, 8.0],
+        task="instances",
+        classes=[{"value": 0, "name": "background"}, {"value": 1, "name": "particle"}],
+        maps=["foreground", "border", "depth"],
+    )
+    image = discs(radius, pitch, side)
+    result = nital.segment(Micrograph(image), target="particles", model=str(folder))
+    scale = result.parameters["found"]["scale"]
+    assert scale > 1 if finer else scale < 1
+    assert result.labels.shape == image.shape
+    assert len(result.objects) == (side // pitch) ** 2 == result.labels.max()
+    truth = image > 130
+    assert ((result.labels > 0) & truth).sum() / ((result.labels > 0) | truth).sum() > 0.85
+    empty = nital.segment(
+        Micrograph(np.full((40, 50), 7, np.uint8)), target="particles", model=str(folder)
+    )
+    assert not empty.labels.any()
+    assert "no particle was found" in empty.warnings

@@ -9,33 +9,90 @@ import pytest
 
 pytest.importorskip("torch")
 
+import torch
+
 import nital
 from nital.errors import ModelError, UsageError
 from nital.micrograph import Micrograph
-from nital.semantic.instances import BORDER, INTERIOR, objects_from_borders
+from nital.semantic.instances import objects_from_maps
+from nital.semantic.particle_network import (
+    MAPS,
+    ParticleUNet,
+    particle_loss,
+    particle_losses,
+)
 from nital.semantic.particle_unet import (
     ParticleUNetOptions,
     export_particle_unet,
-    interior_and_border,
+    foreground_border_depth,
     train_unet,
 )
-from nital.semantic.samples import IGNORED
 
 
-def test_interior_and_border_part_what_touches():
+def two_squares() -> np.ndarray:
     labels = np.zeros((40, 40), dtype=np.int32)
     labels[5:35, 5:20], labels[5:35, 20:35] = 1, 2
-    valid = np.ones(labels.shape, dtype=bool)
-    valid[:3] = False
-    classes = interior_and_border(labels, valid)
-    assert (classes[:3] == IGNORED).all()
-    assert classes[20, 12] == INTERIOR
-    assert (classes[20, [5, 18, 19, 20, 21, 34]] == BORDER).all()
-    known = np.where(valid, classes, 0).astype(np.uint8)
-    found, _ = objects_from_borders(known, np.ones(labels.shape, np.float32))
+    return labels
+
+
+def test_foreground_border_and_depth_part_what_touches():
+    labels = two_squares()
+    foreground, border, depth = foreground_border_depth(labels)
+    assert (foreground == (labels > 0)).all()
+    assert (border[20, [5, 6, 18, 19, 20, 21, 33, 34]] == 1).all()
+    assert not border[20, [4, 7, 12, 17, 22, 35]].any()
+    assert depth[20, 12] == 1
+    assert depth[20, 19] == depth[20, 20] < 0.1
+    assert not depth[labels == 0].any()
+    found, confidence = objects_from_maps(foreground, border, depth)
     assert found.max() == 2
     assert (found[labels == 1] == found[20, 12]).all()
     assert (found[labels == 2] == found[20, 28]).all()
+    assert (confidence[labels > 0] == 255).all()
+
+
+def test_a_crop_within_one_particle_is_deep_everywhere():
+    foreground, border, depth = foreground_border_depth(np.ones((32, 32), dtype=np.int32))
+    assert foreground.all()
+    assert not border.any()
+    assert (depth == 1).all()
+
+
+def test_the_loss_is_least_for_the_truth_and_deaf_to_what_is_not_known():
+    truth = torch.from_numpy(foreground_border_depth(two_squares()))[None]
+    valid = torch.ones(1, 40, 40)
+    right = particle_losses(torch.logit(truth, 1e-4), truth, valid)
+    wrong = particle_losses(torch.logit(1 - truth, 1e-4), truth, valid)
+    assert set(right) == set(MAPS)
+    assert all(right[name] < 0.01 < 0.5 < wrong[name] for name in MAPS)
+    valid[:, :20] = 0
+    mixed = torch.cat(
+        (torch.logit(1 - truth, 1e-4)[:, :, :20], torch.logit(truth, 1e-4)[:, :, 20:]), 2
+    )
+    assert float(particle_loss(particle_losses(mixed, truth, valid))) < 0.05
+
+
+def test_it_learns_a_crop_by_heart():
+    labels = np.pad(two_squares(), 12)
+    rng = np.random.default_rng(0)
+    image = torch.from_numpy(labels - 0.5 + rng.normal(0, 0.1, labels.shape)).float()[None, None]
+    truth, valid = torch.from_numpy(foreground_border_depth(labels))[None], torch.ones(1, 64, 64)
+    torch.manual_seed(0)
+    network = ParticleUNet(8)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    for _ in range(60):
+        loss = particle_loss(particle_losses(network(image), truth, valid))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    with torch.no_grad():
+        maps = network(image)[0].sigmoid().numpy()
+    found, _ = objects_from_maps(*maps)
+    for number in (1, 2):
+        inside = labels == number
+        label = np.bincount(found[inside]).argmax()
+        assert label > 0
+        assert (inside & (found == label)).sum() / (inside | (found == label)).sum() > 0.9
 
 
 def test_from_training_to_segmentation(tmp_path):

@@ -143,5 +143,15 @@ def test_the_usual_network_is_small_enough_for_the_wheel():
     assert 4 * count < 12e6
 
 
+def test_half_the_width_is_a_quarter_of_the_weights_for_the_same_decoders():
+    whole, half = NetworkConfig(), NetworkConfig().widened(0.5)
+    assert whole.widened(1.0) == whole
+    assert half.widths == tuple(width // 2 for width in whole.widths)
+    assert (half.embedding, half.mask_channels) == (whole.embedding, whole.mask_channels)
+    counts = [sum(p.numel() for p in CompactNetwork(c).parameters()) for c in (half, whole)]
+    assert 0.2 < counts[0] / counts[1] < 0.35
+    assert min(NetworkConfig().widened(0.01).widths) == 4
+
+
 def test_the_configuration_is_plain_values(tiny):
     assert NetworkConfig(**tiny.as_dict()) == tiny

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from nital.cli.options import Out
+from nital.cli.options import Out, Width
 from nital.cli.train_crops import CROPS_EPILOG, crops
 from nital.cli.train_texture import TEXTURE_EPILOG, texture
 from nital.cli.training import check_installed, exit_status
@@ -77,6 +77,7 @@ def compact(
             show_default=False,
         ),
     ] = None,
+    width: Width = 1.0,
 ) -> None:
     """Train the compact model and export it.
 
@@ -90,7 +91,7 @@ def compact(
         "learning_rate": learning_rate,
         "workers": workers,
     }
-    raise typer.Exit(train_compact_command(out, data, settings, bf16, initial))
+    raise typer.Exit(train_compact_command(out, data, settings, bf16, initial, width))
 
 
 def train_compact_command(
@@ -99,6 +100,7 @@ def train_compact_command(
     settings: dict[str, Any],
     bf16: bool | None,
     initial: Path | None,
+    width: float = 1.0,
 ) -> int:
     """Train with these fields of ``TrainingOptions``, export, draw the curve; the exit status."""
     from rich.console import Console
@@ -112,7 +114,7 @@ def train_compact_command(
         options = TrainingOptions(**settings, bf16=bool(bf16))
         if bf16 is None:
             options = _faster_format(console, options)
-        _train(console, out, options, data, initial)
+        _train(console, out, options, data, initial, width)
 
     return exit_status(console, out, work)
 
@@ -134,7 +136,12 @@ def _faster_format(console: Console, options: TrainingOptions) -> TrainingOption
 
 
 def _train(
-    console: Console, out: Path, options: TrainingOptions, data: Path | None, initial: Path | None
+    console: Console,
+    out: Path,
+    options: TrainingOptions,
+    data: Path | None,
+    initial: Path | None,
+    width: float,
 ) -> None:
     from rich.progress import (
         BarColumn,
@@ -147,7 +154,9 @@ def _train(
 
     from nital.training.finish import finish_training
     from nital.training.loop import train_compact
+    from nital.training.network import NetworkConfig
 
+    config = NetworkConfig().widened(width)
     columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn())
     bar = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console)
     task = bar.add_task("training", total=options.steps)
@@ -171,9 +180,17 @@ def _train(
         )
 
     with bar:
-        train_compact(out, options, data=data, initial=initial, report=show, progress=advance)
+        train_compact(
+            out,
+            options,
+            data=data,
+            config=config,
+            initial=initial,
+            report=show,
+            progress=advance,
+        )
     with console.status("fitting the target head, exporting"):
-        finished = finish_training(out, options, data=data)
+        finished = finish_training(out, options, data=data, config=config)
     console.print(
         f"the target is named rightly in {100 * finished.target_accuracy:.0f} % of held-out crops; "
         f"ONNX differs from torch by {finished.difference:.1g} at most"

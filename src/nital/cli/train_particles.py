@@ -62,8 +62,8 @@ Data = Annotated[
 NetworkKind = Annotated[
     Network,
     typer.Option(
-        help="Mask R-CNN with an uncertainty head, or a U-Net of interior and border, split "
-        "by a watershed, to compare it with."
+        help="Mask R-CNN with an uncertainty head, or a U-Net of foreground, border and depth, "
+        "split by a watershed, to compare it with."
     ),
 ]
 Initial = Annotated[
@@ -122,7 +122,7 @@ def train_particles(
     held: HeldShare = None,
     length_scale: Scale = LengthScale.both,
     width: Annotated[
-        int, typer.Option(min=4, metavar="N", help="Channels of the U-Net at full resolution.")
+        int, typer.Option(min=4, metavar="N", help="Channels of the U-Net at half resolution.")
     ] = 16,
     seed: Annotated[int, typer.Option(min=0, help="Decides weights and crops.")] = 0,
 ) -> None:

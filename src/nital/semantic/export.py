@@ -16,6 +16,7 @@ from nital.errors import ModelError
 from nital.semantic.loop import SemanticOptions, load_weights
 from nital.semantic.model import DESCRIPTION, GRAPH, SemanticModel
 from nital.semantic.networks import SegNet, TransUNet, UNet
+from nital.semantic.particle_network import ParticleUNet
 from nital.semantic.samples import LabelledImage, SemanticSet
 from nital.training.graph import to_onnx, write_whole
 
@@ -98,7 +99,7 @@ def _describe(graph: bytes, data: SemanticSet, options: SemanticOptions) -> dict
     }
 
 
-def export_semantic(network: UNet | SegNet | TransUNet) -> tuple[bytes, float]:
+def export_semantic(network: UNet | SegNet | TransUNet | ParticleUNet) -> tuple[bytes, float]:
     """ONNX graph of a network in evaluation mode, for any height and width, checked against torch.
 
     Returns

@@ -1,4 +1,4 @@
-"""From interior and border to objects: components of the interior, grown by a watershed."""
+"""From interior and border, or foreground, border and depth, to objects by a watershed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["BORDER", "CLASSES", "INTERIOR", "objects_from_borders"]
+__all__ = ["BORDER", "CLASSES", "INTERIOR", "objects_from_borders", "objects_from_maps"]
 
 CLASSES = ("background", "interior", "border")
 INTERIOR, BORDER = 1, 2
 LEAST_AREA = 9  # pixels
+DEEP = 0.4  # of the largest distance to the border
 
 
 def objects_from_borders(
@@ -35,6 +36,37 @@ def objects_from_borders(
     seeds = np.where(inside & ~with_seed[pieces], pieces + count, seeds)
     depth = ndimage.distance_transform_edt(inside)
     labels = watershed(-depth, seeds, mask=inside)
+    return _rated(labels, probability)
+
+
+def objects_from_maps(
+    foreground: NDArray[np.float32], border: NDArray[np.float32], depth: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Objects of (H, W) maps of foreground, border and depth, 0...1, and their confidence.
+
+    What lies deep and is no border hangs together in one piece per object; a watershed of the depth
+    from there shares the foreground out. Foreground that is nowhere deep is an object of its own.
+
+    Returns
+    -------
+    (H, W) labels 1...n, and (H, W) mean probability of foreground of each object, 0...255.
+    """
+    from skimage.segmentation import watershed
+
+    inside = foreground >= 0.5
+    core = depth * (1 - border)
+    seeds, count = ndimage.label(inside & (core >= DEEP))
+    pieces, _ = ndimage.label(inside)
+    with_seed = np.zeros(int(pieces.max()) + 1, dtype=bool)
+    with_seed[pieces[seeds > 0]] = True
+    seeds = np.where(inside & ~with_seed[pieces], pieces + count, seeds)
+    return _rated(watershed(-core, seeds, mask=inside), foreground)
+
+
+def _rated(
+    labels: NDArray[np.int32], probability: NDArray[np.float32]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Objects of nine pixels and more, numbered from 1, and the mean probability of each."""
     areas = np.bincount(labels.ravel())
     kept = areas >= LEAST_AREA
     kept[0] = False

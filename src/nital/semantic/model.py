@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -108,6 +108,28 @@ class SemanticModel:
         """
         classes = np.zeros(image.shape, dtype=np.uint8)
         probability = np.zeros(image.shape, dtype=np.float32)
+        for place, core in self._logits(image, progress):
+            best = core.argmax(axis=0)
+            classes[place] = best
+            probability[place] = 1 / np.exp(core - core.max(axis=0)).sum(axis=0)
+        return classes, probability
+
+    def maps(
+        self, image: NDArray[np.float32], progress: Callable[[float], None] = lambda share: None
+    ) -> NDArray[np.float32]:
+        """(K, H, W) independent answers of every pixel, 0...1; arguments as for ``classify``."""
+        found: NDArray[np.float32] | None = None
+        for place, core in self._logits(image, progress):
+            if found is None:
+                found = np.zeros((len(core), *image.shape), dtype=np.float32)
+            found[:, *place] = 1 / (1 + np.exp(-core.clip(-30, 30)))
+        assert found is not None  # an image has a tile
+        return found
+
+    def _logits(
+        self, image: NDArray[np.float32], progress: Callable[[float], None]
+    ) -> Iterator[tuple[tuple[slice, slice], NDArray[np.float32]]]:
+        """Core of every tile and the logits (K, h, w) there."""
         stride = int(self.description["stride"])
         shape = (image.shape[0], image.shape[1])
         tiles = list(tiles_of(shape, self.description["tile"], self.description["margin"]))
@@ -120,12 +142,8 @@ class SemanticModel:
                 tile.core_top - tile.top : tile.core_bottom - tile.top,
                 tile.core_left - tile.left : tile.core_right - tile.left,
             ]
-            core = logits[0][:, *inside]
-            best = core.argmax(axis=0)
-            classes[tile.core] = best
-            probability[tile.core] = 1 / np.exp(core - core.max(axis=0)).sum(axis=0)
+            yield tile.core, logits[0][:, *inside]
             progress(number / len(tiles))
-        return classes, probability
 
 
 def _session(graph: bytes) -> Any:

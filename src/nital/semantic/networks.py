@@ -65,13 +65,18 @@ class UNet(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits (N, classes, H, W) of an image (N, C, H, W)."""
+        return self.head(self.climbed(image)[-1])  # type: ignore[no-any-return]
+
+    def climbed(self, image: Tensor) -> list[Tensor]:
+        """Maps of the deepest level and of the climb from it, at 1/16, 1/8 ... 1 of the size."""
         x, skips = image, []
         for level, block in enumerate(self.encoder):
             x = block(functional.max_pool2d(x, 2) if level else x)
             skips.append(x)
+        maps = [x]
         for climb, block, skip in zip(self.climb, self.decoder, skips[-2::-1], strict=True):
-            x = block(torch.cat((skip, climb(x)), 1))
-        return self.head(x)  # type: ignore[no-any-return]
+            maps.append(block(torch.cat((skip, climb(maps[-1])), 1)))
+        return maps
 
 
 class SegNet(nn.Module):

@@ -1,6 +1,6 @@
-"""The paper's baseline for particles: a U-Net for interior and border, split by a watershed.
+"""The paper's baseline for particles: a U-Net for foreground and border, split by a watershed.
 
-Trained on the same crops as the detector, simulated and real; the exported model runs without
+Trained on the same sets as the detector, simulated and real; the exported model runs without
 torch, as every supervised segmenter does (``nital.semantic``).
 """
 
@@ -17,25 +17,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
-from torch.nn import functional
+from torch import Tensor
 
-from nital.errors import UsageError
+from nital.errors import ModelError, UsageError
+from nital.evaluation.boundaries import label_boundaries
 from nital.semantic.export import MARGIN, TILE, export_semantic
-from nital.semantic.instances import BORDER, CLASSES, INTERIOR
-from nital.semantic.loop import SemanticOptions, load_weights
 from nital.semantic.model import DESCRIPTION, GRAPH
-from nital.semantic.networks import UNet
-from nital.semantic.samples import IGNORED
+from nital.semantic.particle_network import MAPS, ParticleUNet, particle_loss, particle_losses
 from nital.training.checkpoint import log_losses, resume, save
 from nital.training.detector.samples import Crop, CropStream
 from nital.training.graph import write_whole
 from nital.training.samples import load_real_images
 
-__all__ = ["ParticleUNetOptions", "export_particle_unet", "interior_and_border", "train_unet"]
+__all__ = ["ParticleUNetOptions", "export_particle_unet", "foreground_border_depth", "train_unet"]
 
 LOG_EVERY = 25
-WEIGHTS = (0.6, 1.0, 2.0)  # of background, interior and border, which is rare
-HALF_BORDER = 1.5  # pixels of an object that belong to its border
+REAL_SHARE = (
+    0.75  # of the crops, where there are real sets; a simulated one takes five times longer
+)
+WARMUP = 50  # steps
+WEIGHT_DECAY = 0.02
+BORDER = 2.0  # pixels of an object that belong to its border
+GAIN, OFFSET = 0.15, 0.3
+"""Standard deviations by which crops are brighter and of more contrast than their own mean and
+spread say, as places in a whole image are."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,11 @@ class ParticleUNetOptions:
     Parameters
     ----------
     width
-        Channels at full resolution, a multiple of 4; 64 in the paper of the U-Net.
+        Channels at half resolution, a multiple of 4.
     steps, batch, size
         Optimiser steps, crops a step, and their side in pixels, a multiple of 32.
     learning_rate
-        Peak of Adam's; it falls to zero with the last step.
+        Peak of AdamW's, after 50 steps; it falls to zero with the last step.
     seed
         Decides initial weights and every crop.
     checkpoint_every
@@ -61,7 +66,7 @@ class ParticleUNetOptions:
     width: int = 16
     steps: int = 4000
     batch: int = 4
-    size: int = 192
+    size: int = 256
     learning_rate: float = 2e-3
     seed: int = 0
     checkpoint_every: int = 50
@@ -94,35 +99,40 @@ def train_unet(
         ``data`` holds no labelled particles.
     """
     torch.manual_seed(options.seed)
-    network = UNet(1, len(CLASSES), options.width)
-    optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
+    network = ParticleUNet(options.width).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=options.learning_rate, weight_decay=WEIGHT_DECAY
+    )
     start, spent = resume(folder, network, optimizer)
     real = () if data is None else load_real_images(data)
     if data is not None and not any(image.target == 2 for image in real):
         raise UsageError(f"{data} holds no labelled particles; name the folder of emps_train")
     folder.mkdir(parents=True, exist_ok=True)
-    crops = iter(CropStream((options.seed, start), options.size, real))
-    weights = torch.tensor(WEIGHTS)
+    seed = (options.seed, start)
+    crops = iter(CropStream(seed, options.size, real, real_share=REAL_SHARE))
+    rng = np.random.default_rng((*seed, 2))
     network.train()
-    began, since, total = time.process_time() - spent, start, 0.0
+    began, since, sums = time.process_time() - spent, start, dict.fromkeys(("loss", *MAPS), 0.0)
     for step in range(start + 1, options.steps + 1):
         spent = time.process_time() - began
         share = max(step / options.steps, spent / 60 / options.minutes if options.minutes else 0)
         for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * max(0.02, 1 - share)
-        image, truth = _batch([next(crops) for _ in range(options.batch)])
-        loss = functional.cross_entropy(network(image), truth, weights, ignore_index=IGNORED)
+            group["lr"] = options.learning_rate * min(step / WARMUP, max(0.02, 1 - share))
+        image, truth, valid = _batch([next(crops) for _ in range(options.batch)], rng)
+        losses = particle_losses(network(image), truth, valid)
+        loss = particle_loss(losses)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-        total += float(loss.detach())
+        for name, value in {"loss": loss, **losses}.items():
+            sums[name] += float(value.detach())
         last = step == options.steps or share >= 1
         if step % LOG_EVERY == 0 or last:
-            means = {"loss": total / (step - since)}
+            means = {name: value / (step - since) for name, value in sums.items()}
             log_losses(folder / "log.csv", step, means)
             if report is not None:
                 report(step, options.steps, means)
-            total, since = 0.0, step
+            since, sums = step, dict.fromkeys(sums, 0.0)
         if step % options.checkpoint_every == 0 or last:
             save(folder, (step, spent), network, optimizer, {"options": repr(asdict(options))})
         if last:
@@ -130,25 +140,58 @@ def train_unet(
     return folder / "weights.safetensors"
 
 
-def _batch(crops: list[Crop]) -> tuple[torch.Tensor, torch.Tensor]:
-    image = np.stack([crop.image for crop in crops])[:, None]
-    truth = np.stack([interior_and_border(crop.labels, crop.valid) for crop in crops])
-    return torch.from_numpy(image), torch.from_numpy(truth)
+def _batch(crops: list[Crop], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Images (N, 1, H, W), their maps (N, 3, H, W) and where these are known (N, H, W)."""
+    gains, offsets = np.exp(rng.normal(0, GAIN, len(crops))), rng.normal(0, OFFSET, len(crops))
+    image = np.stack([g * crop.image + o for crop, g, o in zip(crops, gains, offsets, strict=True)])
+    truth = np.stack([foreground_border_depth(crop.labels) for crop in crops])
+    valid = np.stack([crop.valid for crop in crops])
+    images = torch.from_numpy(image.astype(np.float32))[:, None]
+    return (
+        images.contiguous(memory_format=torch.channels_last),
+        torch.from_numpy(truth),
+        torch.from_numpy(valid.astype(np.float32)),
+    )
 
 
-def interior_and_border(labels: NDArray[np.int32], valid: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(H, W) class of every pixel: background, interior, border, or not known.
+def foreground_border_depth(labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    """(3, H, W) foreground, border and depth of (H, W) labels.
 
-    The border of an object is what of it lies within 1.5 pixels of anything else.
+    The border of an object is what of it lies within two pixels of anything else; its depth is the
+    distance to anything else over the largest of the object.
     """
-    padded = np.pad(labels, 1, mode="edge")
-    height, width = labels.shape
-    edge = np.zeros(labels.shape, dtype=bool)
-    for down, right in ((0, 1), (2, 1), (1, 0), (1, 2)):
-        edge |= padded[down : down + height, right : right + width] != labels
-    near = ndimage.distance_transform_edt(~edge) <= HALF_BORDER - 0.5
-    truth = np.where(labels > 0, np.where(near, BORDER, INTERIOR), 0)
-    return np.where(valid, truth, IGNORED).astype(np.int64)
+    inside = labels > 0
+    edge = label_boundaries(labels)
+    distance = np.ones(labels.shape)
+    if edge.any():
+        distance = ndimage.distance_transform_edt(~edge) + 0.5
+    index = np.arange(int(labels.max(initial=0)) + 1)
+    deepest = np.maximum(ndimage.maximum(distance, labels, index), 0.5)
+    border = inside & edge.any() & (distance <= BORDER)
+    depth = np.where(inside, distance / deepest[labels], 0)
+    return np.stack([inside, border, depth]).astype(np.float32)
+
+
+def _load(weights: Path, width: int) -> ParticleUNet:
+    """The network of a training, in evaluation mode.
+
+    Raises
+    ------
+    ModelError
+        The file cannot be read or holds the weights of another network.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    network = ParticleUNet(width)
+    try:
+        network.load_state_dict(load_file(weights))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise ModelError(
+            f"{weights} holds no weights of this U-Net ({str(error).splitlines()[0]}); train into"
+            " another folder"
+        ) from error
+    return network.eval()
 
 
 def export_particle_unet(folder: Path, options: ParticleUNetOptions) -> float:
@@ -159,15 +202,15 @@ def export_particle_unet(folder: Path, options: ParticleUNetOptions) -> float:
     ModelError
         There are no weights of this network, or the export does not reproduce torch.
     """
-    shape = SemanticOptions(architecture="unet", width=options.width)
-    network = load_weights(folder / "weights.safetensors", shape, len(CLASSES))
+    network = _load(folder / "weights.safetensors", options.width)
     graph, difference = export_semantic(network)
     description = {
         "name": "unet",
         "sha256": hashlib.sha256(graph).hexdigest(),
         "task": "instances",
-        "classes": [{"value": value, "name": name} for value, name in enumerate(CLASSES)],
-        "stride": 32,
+        "classes": [{"value": 0, "name": "background"}, {"value": 1, "name": "particle"}],
+        "maps": list(MAPS),
+        "stride": network.stride,
         "tile": TILE,
         "margin": MARGIN,
         "training": asdict(options),

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from nital.automatic.resample import rescale, resize_map
+from nital.automatic.scale import natural_scale
 from nital.classical.segmenter import by_falling_area
 from nital.errors import UsageError
 from nital.evaluation.datasets import TARGETS
 from nital.masks.labels import grains_between
 from nital.micrograph import Micrograph
+from nital.models import load_model
+from nital.models.compact import CompactModel
 from nital.models.tiles import standardise
 from nital.polycrystals.lines import close_gaps
 from nital.segmentation import ModelInfo, Progress, Segmentation, SegmentOptions, Target
-from nital.semantic.instances import objects_from_borders
+from nital.semantic.instances import objects_from_borders, objects_from_maps
 from nital.semantic.model import SemanticModel
 
 __all__ = ["semantic_segment"]
@@ -30,7 +35,8 @@ def semantic_segment(
     A model of named classes answers phases and layers: the classes are phases 1, 2 ... by falling
     area in the image, and ``parameters["found"]["classes"]`` says which is which. A model of grain
     boundaries answers grains: the regions between its lines, small gaps closed. A model of
-    interiors and borders answers particles.
+    interiors and borders answers particles, and so does the U-Net for particles, which sees them at
+    their natural scale.
 
     Raises
     ------
@@ -52,18 +58,23 @@ def semantic_segment(
     def encoding(share: float) -> None:
         progress("segment", share)
 
-    classes, probability = model.classify(standardise(micrograph.content), encoding)
     warnings = list(micrograph.warnings)
+    image = standardise(micrograph.content)
+    facts: dict[str, float] = {}
     if target == "grains":
-        labels, phases, confidence = _grains(classes, probability)
+        labels, phases, confidence = _grains(*model.classify(image, encoding))
         found: dict[str, str] = {"1": "grain"}
     elif target == "particles":
-        labels, confidence = objects_from_borders(classes, probability)
+        if "maps" in model.description:
+            labels, confidence, facts["scale"] = _particles_at_their_scale(image, model, encoding)
+        else:
+            labels, confidence = objects_from_borders(*model.classify(image, encoding))
         phases = np.where(labels > 0, 2, 1).astype(np.uint8)
         found = {"2": "particle"}
         if not labels.any():
             warnings.append("no particle was found")
     else:
+        classes, probability = model.classify(image, encoding)
         labels, phases, found = _materials(classes, model, target)
         confidence = np.rint(255 * probability).astype(np.uint8)
         if options.phases not in (None, len(model.classes)):
@@ -79,7 +90,7 @@ def semantic_segment(
         target=cast(Target, target),
         target_reason=reason,
         model=ModelInfo(model.name, model.sha256),
-        parameters={**options.as_dict(), "found": {"classes": found}},
+        parameters={**options.as_dict(), "found": {"classes": found, **facts}},
         warnings=tuple(warnings),
     )
 
@@ -93,6 +104,33 @@ def _grains(
     sums = np.bincount(labels.ravel(), weights=probability.ravel())
     mean = np.rint(255 * sums / np.maximum(areas, 1)).astype(np.uint8)
     return labels, np.ones(labels.shape, dtype=np.uint8), mean[labels]
+
+
+def _particles_at_their_scale(
+    image: NDArray[np.float32], model: SemanticModel, progress: Callable[[float], None]
+) -> tuple[NDArray[np.int32], NDArray[np.uint8], float]:
+    """Labels and confidence of particles, looked at at the scale that is natural to them, and it.
+
+    The scale is the one that the detector sees too. Maps of a shrunk image are enlarged before
+    objects are made of them; those of an enlarged one are parted as they are.
+    """
+    if not image.any():  # all of one grey
+        return np.zeros(image.shape, np.int32), np.zeros(image.shape, np.uint8), 1.0
+    scale = natural_scale(cast(CompactModel, load_model("compact")), image, "particles").scale
+    maps = model.maps(rescale(image, scale), progress)
+    if scale < 1:
+        maps = np.stack([resize_map(each, (image.shape[0], image.shape[1])) for each in maps])
+    labels, confidence = objects_from_maps(*maps)
+    if scale > 1:
+        rows, columns = (
+            ((np.arange(side) + 0.5) * found / side).astype(int)
+            for side, found in zip(image.shape, labels.shape, strict=True)
+        )
+        labels, confidence = labels[np.ix_(rows, columns)], confidence[np.ix_(rows, columns)]
+        present = np.bincount(labels.ravel()) > 0
+        present[0] = False
+        labels = np.where(present, np.cumsum(present), 0)[labels].astype(np.int32)
+    return labels, confidence, scale
 
 
 def _materials(

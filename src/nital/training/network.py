@@ -6,7 +6,7 @@ ONNX export of the three modules :class:`Encoder`, :class:`ObjectDecoder`, :clas
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -47,6 +47,12 @@ class NetworkConfig:
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a checkpoint."""
         return asdict(self)
+
+    def widened(self, share: float) -> NetworkConfig:
+        """The same with a multiple of the channels; those that decoders read keep their number."""
+        widths = tuple(max(4, round(share * width)) for width in self.widths)
+        fine, coarse = (max(4, round(share * width)) for width in (self.fine, self.coarse))
+        return replace(self, widths=widths, fine=fine, coarse=coarse)
 
 
 class Block(nn.Module):
