@@ -38,7 +38,7 @@ class Drawn:
     clean
         What would be, had nothing been done to its labels; ``None`` where nothing was.
     truth
-        Values of its specimen, where each field is of another one.
+        Values of its own specimen, or of the field itself, that are not those of all fields.
     """
 
     found: Measurements
@@ -60,6 +60,8 @@ class Structure:
         Values of the whole specimen; what is missing is the mean over all fields.
     times
         How many times more fields than of others: where a field takes little time.
+    own
+        Whether each field is of another specimen, so that only its own values are a truth.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Structure:
     draw: Callable[[np.random.Generator], Drawn]
     truth: dict[str, float]
     times: int = 1
+    own: bool = False
 
 
 def structures() -> Iterator[Structure]:
@@ -86,11 +89,16 @@ def structures() -> Iterator[Structure]:
         yield phase_structure(fraction, doubtful=True)
     yield layer_structure("layers", doubtful=False)
     yield layer_structure("doubtful layers", doubtful=True)
+    yield layer_structure("long layers", doubtful=False, side=1600, times=2)
 
 
 def cells(rng: np.random.Generator, mean: float, side: int, relax: int) -> Labels:
-    """Voronoi cells of points thrown at random, then moved to the middle of their cells."""
-    margin = side // 3
+    """Voronoi cells of points thrown at random, then moved to the middle of their cells.
+
+    The margin of four cells keeps the field clear of the border, where moved points are not as
+    dense as elsewhere.
+    """
+    margin = round(4 * side / math.sqrt(mean)) if relax else side // 3
     whole = side + 2 * margin
     density = mean / side**2
     number = rng.poisson(density * whole**2) if relax == 0 else round(density * whole**2)
@@ -134,7 +142,7 @@ def stretched_structure(objects: int) -> Structure:
         return clean_of(renumbered(round_cells[:, columns]), "grains")
 
     truth = {"anisotropy_index": stretch, "anisotropy_direction": 0.0}
-    return Structure("stretched cells", "stretched", objects, draw, truth)
+    return Structure("stretched cells", "stretched", objects, draw, truth, times=2)
 
 
 def doubtful_cells(objects: int) -> Structure:
@@ -163,7 +171,7 @@ def doubtful_cells(objects: int) -> Structure:
         labels = split_cells(rng, labels, invented)
         confidence = calibrated(rng, confidence[: whole + 1], int(labels.max()) - whole, leaning)
         found = measured_as(rng, labels, "grains", confidence, sure=np.ones(labels.shape))
-        return Drawn(found, clean_of(true, "grains").found)
+        return Drawn(found, clean_of(true, "grains").found, {"object_count": float(true.max())})
 
     truth = {"grains_per_area": density, "grain_area_mean": 1e6 / density}
     return Structure("doubtful cells", "grains", objects, draw, truth)
@@ -309,7 +317,7 @@ def doubtful_particles(objects: int) -> Structure:
             found, truth=powder_truth(objects / side**2, float(like.number[0]), float(like.size[0]))
         )
 
-    return Structure("doubtful particles", "particles", objects, draw, {})
+    return Structure("doubtful particles", "particles", objects, draw, {}, own=True)
 
 
 MARGIN = 20
@@ -423,7 +431,7 @@ def phase_structure(fraction: float, doubtful: bool) -> Structure:
         return clean_of(labels, "phases", phases)
 
     name = f"{'doubtful ' if doubtful else ''}{round(100 * fraction)} % phases"
-    return Structure(name, "phases", 0, draw, truth)
+    return Structure(name, "phases", 0, draw, truth, times=2)
 
 
 def shift_of_width(width: float, target: str) -> float:
@@ -431,9 +439,9 @@ def shift_of_width(width: float, target: str) -> float:
     return material_shift(target) * width * math.log(2.0)
 
 
-def layer_structure(name: str, doubtful: bool) -> Structure:
-    """One layer with two rough interfaces."""
-    side, thickness, rough, length = 400, 60.0, 2.5, 12.0
+def layer_structure(name: str, doubtful: bool, side: int = 400, times: int = 6) -> Structure:
+    """One layer with two rough interfaces, whose autocorrelation is exp(-(x / (2 length))^2)."""
+    thickness, rough, length = 60.0, 2.5, 12.0
 
     def draw(rng: np.random.Generator) -> Drawn:
         upper, lower = (
@@ -457,6 +465,11 @@ def layer_structure(name: str, doubtful: bool) -> Structure:
         "layers",
         1,
         draw,
-        {"layer_thickness_mean": thickness * SCALE.value, "layer_tilt": 0.0},
-        times=6,
+        {
+            "layer_thickness_mean": thickness * SCALE.value,
+            "layer_tilt": 0.0,
+            "interface_correlation_length_upper": 2.0 * length * SCALE.value,
+            "interface_correlation_length_lower": 2.0 * length * SCALE.value,
+        },
+        times=times,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from nital.errors import UsageError
 from nital.metrology import measure, measure_labels
-from nital.metrology.doubts import Doubts, reliability
+from nital.metrology.doubts import FIGURES, Doubts, reliability
 from nital.metrology.drawn_objects import DrawnObjects
 from nital.metrology.joint import Displacements, joined
 from nital.metrology.missed import Missed, Showing, missed_where
@@ -270,6 +271,38 @@ def test_one_micrograph_of_unseen_dust_does_not_decide():
     missed = missed_where(Showing(0.1, 50, 0.9), known)
     assert missed.number.max() < 2.0
     assert missed.size.min() > 0.35
+
+
+@pytest.mark.parametrize("nearest", [2, 3, 4])
+def test_a_few_micrographs_that_are_nearest_do_not_decide_alone(nearest):
+    """However many count most, what was missed in the others still spreads."""
+    known = {
+        "unclaimed": [0.1] * 30,
+        "found": [50.0] * nearest + [100.0] * (30 - nearest),
+        "real": [0.9] * 30,
+        "number": np.tile([0.05, 0.1, 0.2, 0.4, 0.8], 6).tolist(),
+        "size": [1.0] * 30,
+        "leaning": [0.0] * 30,
+        "larger": [0.0] * 30,
+    }
+    drawn = missed_where(Showing(0.1, 50, 0.9), known).drawn(400, np.random.default_rng(0))
+    assert np.quantile(drawn.number, 0.95) > 1.5 * np.quantile(drawn.number, 0.05)
+
+
+@pytest.mark.parametrize("target", ["grains", "particles"])
+def test_what_was_missed_in_a_micrograph_is_foretold_by_the_others(target):
+    """Each simulated micrograph of the figures left out in turn."""
+    known = json.loads(FIGURES.read_text(encoding="utf-8"))[target]["missed"]
+    number = len(known["number"])
+    held = 0
+    for left in range(number):
+        others = {name: of[:left] + of[left + 1 :] for name, of in known.items()}
+        shown = Showing(*(known[name][left] for name in ("unclaimed", "found", "real")))
+        rng = np.random.default_rng(left)
+        rate = missed_where(shown, others).drawn(1000, rng).number
+        low, high = np.quantile(rng.poisson(rate * shown.found) / shown.found, (0.025, 0.975))
+        held += low <= known["number"][left] <= high
+    assert held / number > 0.8
 
 
 @pytest.mark.parametrize("name", ["unclaimed", "found", "real"])

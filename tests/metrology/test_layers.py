@@ -12,7 +12,12 @@ from nital.metrology import measure
 from nital.metrology.field import Field
 from nital.metrology.layers import trace_layers
 from nital.metrology.objects import object_table
-from nital.metrology.series import Series, correlation_length_of, mean_interval_of
+from nital.metrology.series import (
+    Series,
+    correlation_length_of,
+    mean_interval_of,
+    variance_of_correlation,
+)
 
 SCALE = 0.01
 
@@ -206,6 +211,29 @@ def test_correlations_that_are_estimated_leave_fewer_degrees_of_freedom():
 
 def test_the_correlation_length_of_a_known_profile():
     rng = np.random.default_rng(6)
-    found = [correlation_length_of(rough(rng, 4000, 15, 1.0))[0] for _ in range(10)]
-    assert np.mean(found) == pytest.approx(30, rel=0.1)
-    assert correlation_length_of(np.full(50, 1.0)) == (0, None)
+    held, found = 0, []
+    for _ in range(60):
+        length, (low, high) = correlation_length_of(Series(rough(rng, 4000, 15, 1.0)))
+        found.append(length)
+        held += low <= 30 <= high
+    assert np.mean(found) == pytest.approx(30, rel=0.03)
+    assert held / 60 >= 0.88
+    assert correlation_length_of(Series(np.full(50, 1.0))) == (0, None)
+
+
+def test_a_short_profile_has_no_interval_of_its_correlation_length():
+    rng = np.random.default_rng(7)
+    length, interval = correlation_length_of(Series(rough(rng, 200, 15, 1.0)))
+    assert length > 5
+    assert interval is None
+
+
+def test_bartletts_variance_of_a_correlation():
+    """Of independent values any correlation but that at 0 has the variance 1 / n."""
+    known = np.array([1.0, 0.0, 0.0, 0.0])
+    assert variance_of_correlation(known, 2) == pytest.approx(1.0)
+    decay = 0.6 ** np.arange(60)
+    rho = 0.6**3
+    # Bartlett's closed form for a first-order autoregressive process.
+    expected = (1 + 0.36) * (1 - 0.36**3) / (1 - 0.36) - 2 * 3 * rho**2
+    assert variance_of_correlation(decay, 3) == pytest.approx(expected, rel=1e-6)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from nital.metrology.blocks import divide
+from nital.metrology.blocks import Blocks, divide
 from nital.metrology.lines import circles, count_intercepts, fill, straight_lines
 
 
@@ -102,3 +102,22 @@ def test_images_without_room_for_a_line(shape, degrees):
     number, length = totals(np.ones(shape), straight_lines(shape, degrees, 1.0))
     assert number == 0
     assert 0 <= length <= 2
+
+
+def test_a_grain_counts_in_each_block_by_how_much_of_the_line_it_holds():
+    """Three grains of 20 pixels along a line of two blocks, whose border parts the middle one."""
+    labels = np.repeat([[1, 2, 3]], 20, axis=1).astype(np.int32)
+    blocks = Blocks(np.array([0, 1]), np.array([0, 25, 60]))
+    found = count_intercepts(labels, straight_lines(labels.shape, 0.0, 1.0), blocks)
+    assert found.number == pytest.approx([0.5 + 5 / 20, 15 / 20 + 0.5])
+
+
+def test_a_grain_where_a_circle_closes_counts_once_and_where_it_lies():
+    """Four quadrants met by a circle, which begins within one of them."""
+    rows, cols = np.indices((80, 80))
+    turned = np.degrees(np.arctan2(rows - 39.5, cols - 39.5)) + 20.0
+    labels = (np.floor(turned / 90.0).astype(np.int32) % 4) + 1
+    blocks = Blocks(np.array([0, 40, 80]), np.array([0, 80]))
+    found = count_intercepts(labels, circles([(39.5, 39.5)], [30.0]), blocks)
+    assert found.number.sum() == pytest.approx(4.0)
+    assert found.number == pytest.approx([2.0, 2.0], abs=0.05)

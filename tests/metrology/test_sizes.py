@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from nital.metrology import measure
@@ -94,15 +96,43 @@ def test_weights_are_the_inverse_of_the_chance_to_lie_inside():
 
 
 @pytest.mark.parametrize("spread", [0.2, 0.6])
-def test_the_geometric_deviation_and_its_interval(spread):
+@pytest.mark.parametrize("number", [10, 60])
+def test_the_geometric_deviation_and_its_interval(spread, number):
     rng = np.random.default_rng(2)
     held = 0
-    for _ in range(300):
-        values = np.exp(1.0 + spread * rng.standard_normal(60))
-        value, (low, high) = geometric_deviation(values, np.ones(60), independent)
+    for _ in range(400):
+        values = np.exp(1.0 + spread * rng.standard_normal(number))
+        value, (low, high) = geometric_deviation(values, np.ones(number), independent)
         assert low < value < high
         held += low <= math.exp(spread) <= high
-    assert 0.91 <= held / 300 <= 0.98
+    assert 0.925 <= held / 400 <= 0.975
+
+
+def test_the_interval_of_the_deviation_is_that_of_its_equation():
+    """Bonett's eq. 6 written out, for the logarithms 1...9: kurtosis about the middle 5.
+
+    The trimmed mean of a symmetric sample is its mean.
+    """
+    values = np.arange(1.0, 10.0)
+    deviation, (low, high) = geometric_deviation(np.exp(values), np.ones(9), independent)
+    variance = values.var(ddof=1)
+    kurtosis = 9 * ((values - 5) ** 4).sum() / ((values - 5) ** 2).sum() ** 2
+    c = 9 / (9 - 1.959963984540054)
+    error = c * math.sqrt((kurtosis - 6 / 9) / 8)
+    assert math.log(deviation) == pytest.approx(math.sqrt(variance))
+    for limit, sign in ((low, -1), (high, 1)):
+        expected = math.sqrt(c * variance * math.exp(sign * 1.959963984540054 * error))
+        assert math.log(limit) == pytest.approx(expected)
+
+
+@given(st.lists(st.floats(0.1, 100.0), min_size=5, max_size=30), st.floats(0.2, 5.0))
+def test_the_deviation_does_not_depend_on_the_unit_or_the_order(values, unit):
+    sizes = np.array(values)
+    value, interval = geometric_deviation(sizes, np.ones(len(sizes)), independent)
+    other = geometric_deviation(unit * sizes[::-1], np.ones(len(sizes)), independent)
+    assert other[0] == pytest.approx(value, rel=1e-6)
+    if interval is not None and other[1] is not None and value > 1.001:
+        assert other[1] == pytest.approx(interval, rel=1e-3)
 
 
 def test_the_forecast_is_of_more_particles(wrap, by_name, fields):

@@ -126,7 +126,19 @@ def test_bars_fill_the_plot_and_stand_on_its_base(wrap, voronoi):
     for x, y, width, height in plot["bars"]:
         assert plot["left"] <= x < x + width <= plot["right"]
         assert y + height == pytest.approx(plot["base"])
-    assert plot["marks"] == sorted(plot["marks"])
+
+
+def test_the_lines_of_the_plot_are_the_percentiles_of_the_table(wrap, voronoi):
+    measurements = wrap(voronoi(90, (120, 120)), scale=0.5).measure()
+    value = {found.name: found.value for found in measurements.quantities}
+    plot = size_layout(np.linspace(1.0, 9.0, 50), "um", [2.0, 5.0, 9.5])
+    left, right = plot["left"], plot["right"]
+    assert plot["marks"] == pytest.approx([left + (right - left) / 8, (left + right) / 2], abs=0.01)
+    table = measurements.objects
+    sizes = table["ecd_um"].to_numpy()[~table["touches_edge"].to_numpy()]
+    marks = size_layout(sizes, "um", [value[f"ecd_d{p}"] for p in (10, 50, 90)])["marks"]
+    svg = figure_of(measurements).svg
+    assert [float(x) for x in re.findall(r'x1="([\d.]+)"[^>]*stroke="#b03a00"', svg)] == marks
 
 
 def test_objects_of_one_size_can_be_plotted(wrap):
@@ -220,3 +232,4 @@ def test_the_figure_and_its_numbers(wrap, voronoi, tmp_path):
 
 def test_the_page_says_what_is_left_out(made):
     assert re.search(r"Left out: \d+ of 60 objects touch the edge", made)
+    assert "Miles-Lantuéjoul" in made

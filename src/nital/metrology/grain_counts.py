@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from nital.metrology.field import Field
 from nital.metrology.grain_map import GrainMap, grain_map
 from nital.metrology.lines import Intercepts, circles, count_intercepts, fill, straight_lines
-from nital.metrology.planimetric import AreaCount, count_in_circles, count_in_rectangle
+from nital.metrology.planimetric import (
+    AreaCount,
+    count_in_circles,
+    count_in_rectangle,
+    rectangle_weights,
+    shared_by_area,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +81,12 @@ class GrainCounts:
     def rectangle(self) -> AreaCount:
         """Grains in the whole field."""
         return count_in_rectangle(self.map.grains, self.map.is_grain, self.block, self.field.blocks)
+
+    @cached_property
+    def shared(self) -> NDArray[np.float64]:
+        """(blocks,) the grains of ``rectangle``, in the blocks in which their area lies."""
+        weight = rectangle_weights(self.map.grains, self.field.count) * self.map.is_grain
+        return shared_by_area(self.map.grains, weight, self.field.blocks)
 
     @cached_property
     def directional(self) -> tuple[Intercepts, ...]:

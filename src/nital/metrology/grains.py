@@ -12,7 +12,7 @@ from nital.metrology.anisotropy import anisotropy, find_direction
 from nital.metrology.counts import boundary_findings
 from nital.metrology.grain_counts import DIRECTIONS, GrainCounts
 from nital.metrology.grain_extremes import FEWEST_GRAINS, find_duplex
-from nital.metrology.intervals import Interval
+from nital.metrology.intervals import Interval, student
 from nital.metrology.lines import Intercepts
 from nital.metrology.planimetric import AreaCount
 from nital.metrology.quantity import Finding
@@ -29,9 +29,6 @@ __all__ = [
 
 E112 = "ASTM E112"
 LARGEST_DIFFERENCE = 0.5
-# Grains are counted in the block of their middle, boundaries where they run; what that adds to the
-# scatter of the difference is none of its own (found by benchmarks/coverage.py).
-_MATCHING = 0.65
 _PRECISION_OF_E112 = 0.1
 _AREA_FACTOR, _AREA_TERM = 3.321928, -2.954
 _LENGTH_FACTOR, _LENGTH_TERM = -6.643856, -3.288
@@ -231,21 +228,25 @@ def _mean_intercept(counts: GrainCounts, intercepts: Intercepts, text: str) -> F
 
 
 def _difference(counts: GrainCounts) -> Finding:
-    """Grain size number by area less that by intercepts; the same at any scale."""
+    """Grain size number by area less that by intercepts; the same at any scale.
+
+    A grain counts in the blocks in which its area and its intercepts lie, so that both numbers are
+    of the same grains. What reaches beyond neighbouring blocks is in both, and cancels.
+    """
     area, lines = counts.rectangle, counts.heyn
     density = float(area.number.sum() / area.area.sum())
     per_length = float(lines.number.sum() / lines.length.sum())
     value = astm_g_from_density(density) - astm_g_from_intercept(1.0 / per_length)
     errors = (
-        _AREA_FACTOR * relative_errors(area.number, area.area)
+        _AREA_FACTOR * relative_errors(counts.shared, area.area)
         + _LENGTH_FACTOR * relative_errors(lines.number, lines.length)
     ) / math.log(10.0)
     interval = None
     used = (area.area > 0) | (lines.length > 0)
     if used.sum() > 1:
         scatter = BlockScatter(counts.field.grid, used)
-        half = scatter.t * math.sqrt(max(scatter.variance(errors), 0.0))
-        interval = (value - _MATCHING * half, value + _MATCHING * half)
+        half = student(scatter.freedom) * math.sqrt(max(scatter.variance(errors), 0.0))
+        interval = value - half, value + half
     text = (
         "by area (Saltykov) less by intercepts (Heyn), a check: 0 for the grains of the ASTM "
         f"tables, -0.36 for Poisson-Voronoi cells; more than {LARGEST_DIFFERENCE} either way "

@@ -113,10 +113,13 @@ def quantile_interval(
     Of independent values without weights, or with equal ones, from order statistics, free of any
     assumption on the distribution (H. A. David, Order Statistics, section 7.1). ``None`` when
     even the extreme values do not bound the quantile at 95 %: below 6 values for the median,
-    below 36 for the 10 % and 90 % points. Otherwise the exact binomial interval of the share
-    below the quantile, for the number of equal values that would scatter as much, is read off
-    the distribution (E. L. Korn and B. I. Graubard, Survey Methodology 24 (1998) 193); ``None``
-    where a few heavy values decide, so that no interval would hold what it promises.
+    below 36 for the 10 % and 90 % points. Otherwise the binomial interval of the share below the
+    quantile, for the number of equal values that would scatter as much (E. L. Korn and B. I.
+    Graubard, Survey Methodology 24 (1998) 193), is read off the distribution; ``None`` where a
+    few heavy values decide, so that no interval would hold what it promises. That number is no
+    whole one and the distribution is continuous, so it is Jeffreys' interval, which holds 95 % on
+    average over the shares, and not the exact one, which holds 95 % at the worst of them
+    (L. Brown, T. Cai and A. DasGupta, Statist. Sci. 16 (2001) 101).
     """
     weights = np.ones(len(values)) if weights is None else weights
     if effect is independent and _are_equal(weights):
@@ -134,8 +137,8 @@ def quantile_interval(
     wider = (_NORMAL / student(1.0 / float((share**2).sum()) - 1.0)) ** 2
     trials = probability * (1.0 - probability) / variance * wider
     hits = probability * trials
-    low = float(betaincinv(hits, trials - hits + 1.0, TAIL))
-    high = float(betaincinv(hits + 1.0, trials - hits, 1.0 - TAIL))
+    low = float(betaincinv(hits + 0.5, trials - hits + 0.5, TAIL))
+    high = float(betaincinv(hits + 0.5, trials - hits + 0.5, 1.0 - TAIL))
     return _at_share(ordered, position, low), _at_share(ordered, position, high)
 
 

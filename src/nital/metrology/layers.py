@@ -243,11 +243,11 @@ def _interface(
         f"the rounding to pixels adds; {basis}",
     )
     if deviation > 0.0:
-        length, limits = correlation_length_of(residual)
+        length, limits = correlation_length_of(series)
         along = 1.0 / square
         scaled = None if limits is None else (limits[0] * along, limits[1] * along)
         basis = (
-            "95 %: log-normal t interval over the quarters of the interface"
+            "95 %: log-normal t interval, from Bartlett's variance of the autocorrelation"
             if limits
             else "the interface is too short for a 95 % interval"
         )

@@ -17,7 +17,7 @@ LEAST_UNCLAIMED = 0.05
 _FIRST_REACH, _FURTHER = 0.25, 1.25  # of the standard deviations of what shows
 _CERTAIN = 0.02  # added to the share of the objects that is not real
 _FEWEST = 10.0
-_COUNTS = 0.25  # of the largest weight
+_FENCE = 1.5
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ def missed_where(showing: Showing, known: dict[str, list[float]]) -> Missed:
             break
         reach *= _FURTHER
     number = np.array(known["number"]) * asked / least
-    number, deviation = _held_back(number, weight)
-    size, _ = _held_back(np.array(known["size"]), weight)
+    number, deviation = _within_fences(number, weight)
+    size, _ = _within_fences(np.array(known["size"]), weight)
     leaning, larger = (np.array(known[name]) for name in ("leaning", "larger"))
     order = np.argsort(number, kind="stable")
     return Missed(
@@ -133,17 +133,16 @@ def _compared(unclaimed: Array, found: Array, real: Array) -> Array:
     return np.stack([np.log(unclaimed), np.log(found), np.log(1.0 + _CERTAIN - real)], axis=-1)
 
 
-def _held_back(values: Array, weight: Array) -> tuple[Array, float]:
-    """Values > 0, and how their logarithms scatter.
+def _within_fences(values: Array, weight: Array) -> tuple[Array, float]:
+    """Values > 0, those far out brought in, and how their logarithms scatter.
 
-    Of those that count, the largest and the smallest are brought to the next: one micrograph full
-    of dust that nobody could see is no measure of the others.
+    One micrograph full of dust that nobody could see is no measure of the others: what lies more
+    than 1.5 times the distance of the quartiles beyond these is brought to there (the fences of
+    J. Tukey, Exploratory Data Analysis, 1977, section 2D).
     """
     logarithm = np.log(values)
-    counting = np.sort(logarithm[weight >= _COUNTS * weight.max()])
-    if len(counting) > 2:
-        logarithm = np.clip(logarithm, counting[1], counting[-2])
     order = np.argsort(logarithm, kind="stable")
     share = np.cumsum(weight[order]) - weight[order] / 2.0
-    low, high = np.interp((0.1587, 0.8413), share, logarithm[order])
-    return np.exp(logarithm), float(high - low) / 2.0
+    low, first, third, high = np.interp((0.1587, 0.25, 0.75, 0.8413), share, logarithm[order])
+    beyond = _FENCE * (third - first)
+    return np.exp(np.clip(logarithm, first - beyond, third + beyond)), float(high - low) / 2.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,13 @@ from numpy.typing import NDArray
 
 from nital.metrology.blocks import Blocks
 
-__all__ = ["AreaCount", "count_in_circles", "count_in_rectangle", "rectangle_weights"]
+__all__ = [
+    "AreaCount",
+    "count_in_circles",
+    "count_in_rectangle",
+    "rectangle_weights",
+    "shared_by_area",
+]
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,32 @@ def rectangle_weights(labels: NDArray[np.int32], count: int) -> NDArray[np.float
     np.add.at(weight, corners, 0.25)
     weight[0] = 0.0
     return weight
+
+
+def shared_by_area(
+    labels: NDArray[np.int32], weight: NDArray[np.float64], blocks: Blocks
+) -> NDArray[np.float64]:
+    """Weight of each label, shared among the blocks by how much of its area they hold: (blocks,).
+
+    Parameters
+    ----------
+    labels
+        (H, W), 0 = none.
+    weight
+        (n + 1,) of each label; that of 0 is ignored.
+    blocks
+        The division of the same image.
+    """
+    density = weight / np.maximum(np.bincount(labels.ravel(), minlength=len(weight)), 1)
+    density[0] = 0.0
+    rows, cols = blocks.row_edges, blocks.col_edges
+    return np.array(
+        [
+            np.bincount(labels[top:bottom, left:right].ravel(), minlength=len(weight)) @ density
+            for top, bottom in itertools.pairwise(rows)
+            for left, right in itertools.pairwise(cols)
+        ]
+    )
 
 
 def count_in_rectangle(

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nital.metrology.intervals import Interval, quantile, student, weighted_mean
 
-__all__ = ["FieldSizes", "pooled_interval", "pooled_value"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["FieldSizes", "field_sizes", "pooled_interval", "pooled_value"]
 
 Array = NDArray[np.float64]
 
@@ -45,6 +49,37 @@ class FieldSizes:
         if certain:
             chosen &= self.certain
         return self.diameter[chosen], self.weight[chosen]
+
+
+def field_sizes(objects: pd.DataFrame, summary: Mapping[str, Any]) -> FieldSizes:
+    """Take the objects of a field that do not touch its edge, with their edge weights.
+
+    The bounding box, which the weights need, is that of the ellipse with the object's Feret
+    diameters and orientation.
+
+    Parameters
+    ----------
+    objects, summary
+        The content of ``objects.csv`` and of ``summary.json``.
+    """
+    image = summary["image"]
+    unit, side = ("px", 1.0)
+    if image["pixel_size"] is not None:
+        unit, side = "um", float(image["pixel_size"]["value"])
+    objects = objects[~objects["touches_edge"].astype(bool)]
+    longest, shortest = (objects[f"feret_{end}_{unit}"] / side for end in ("max", "min"))
+    angle = np.deg2rad(objects["orientation_deg"].fillna(0.0))
+    high = np.hypot(longest * np.sin(angle), shortest * np.cos(angle))
+    wide = np.hypot(longest * np.cos(angle), shortest * np.sin(angle))
+    height, width = image["measured_rows"], image["shape"][1]
+    places = np.maximum(height - high - 1.0, 1.0) * np.maximum(width - wide - 1.0, 1.0)
+    bar = summary["parameters"].get("min_confidence") or 0.0
+    return FieldSizes(
+        diameter=objects[f"ecd_{unit}"].to_numpy(float),
+        weight=(1.0 / places).to_numpy(float),
+        phase=objects["phase"].to_numpy(np.int64),
+        certain=objects["confidence"].to_numpy(float) >= bar - 0.5 / 255,
+    )
 
 
 def pooled_value(fields: Sequence[FieldSizes], name: str, phase: int | None) -> float | None:

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from nital.metrology.intervals import Effect, Interval, student
 
-__all__ = ["BlockScatter", "design_effect", "ratio_interval", "relative_errors"]
+__all__ = [
+    "BlockScatter",
+    "design_effect",
+    "few_neighbours",
+    "ratio_interval",
+    "relative_errors",
+]
 
 Array = NDArray[np.float64]
 
@@ -126,16 +132,20 @@ def design_effect(block: NDArray[np.int64], shape: tuple[int, int]) -> Effect:
     """
     held = np.bincount(block, minlength=shape[0] * shape[1])
     used = held > 0
-    few = (1.0 + _FEW / max(len(block), 1)) ** 2
 
     def effect(residual: Array) -> float:
         alone = float((residual**2).sum())
         if used.sum() < _FEWEST_BLOCKS or alone <= 0.0:
-            return few
+            return 1.0
         scatter = BlockScatter(shape, used)
         sums = np.zeros(len(held))
         np.add.at(sums, block, residual)
         wider = (scatter.t / student(len(block) - 1)) ** 2
-        return few * max(scatter.variance(sums) / alone * wider, 1.0)
+        return max(scatter.variance(sums) / alone * wider, 1.0)
 
     return effect
+
+
+def few_neighbours(number: int) -> float:
+    """How much more means and percentiles of so many neighbours scatter than these show."""
+    return (1.0 + _FEW / max(number, 1)) ** 2

@@ -9,10 +9,18 @@ from numpy.typing import NDArray
 
 from nital.metrology.intervals import Interval, student
 
-__all__ = ["Series", "correlation_length_of", "deviation_interval", "mean_interval_of"]
+__all__ = [
+    "Series",
+    "correlation_length_of",
+    "deviation_interval",
+    "mean_interval_of",
+    "variance_of_correlation",
+]
 
 _NEGLIGIBLE = 0.05
 _MOST_LOST = 0.5
+_FALLEN = math.exp(-1.0)
+_FEWEST_WORTH = 25.0
 
 
 class Series:
@@ -107,27 +115,51 @@ def deviation_interval(series: Series, deviation: float) -> Interval | None:
     return deviation * math.exp(-half), deviation * math.exp(half)
 
 
-def correlation_length_of(values: NDArray[np.float64]) -> tuple[float, Interval | None]:
-    """Distance at which the autocorrelation falls to 1/e, and its interval from four quarters.
+def correlation_length_of(series: Series) -> tuple[float, Interval | None]:
+    """Distance at which the autocorrelation falls to 1/e, and its 95 % interval.
 
-    0 for values that do not vary. No interval where a quarter is shorter than 10 such distances.
+    0 for values that do not vary. The variance of the autocorrelation there is that of M. S.
+    Bartlett (J. R. Stat. Soc. Suppl. 8 (1946) 27; Priestley, Spectral Analysis and Time Series,
+    eq. 5.3.41), and that of the distance follows by the slope; log-normal, with Student's t.
+    ``None`` where the values are worth fewer than 25 independent ones.
     """
-    length = _fall(values)
-    quarter = len(values) // 4
-    if length <= 0.0 or quarter < 10.0 * length:
+    known = series.correlation
+    below = np.flatnonzero(known < _FALLEN)
+    if len(known) == 1 or not len(below):
+        return float(len(known) - 1), None
+    last = int(below[0]) - 1
+    length = last + float((known[last] - _FALLEN) / (known[last] - known[last + 1]))
+    worth = series.worth_of_squares
+    if worth < _FEWEST_WORTH:
         return length, None
-    parts = np.array([_fall(values[start * quarter :][:quarter]) for start in range(4)])
-    if parts.min() <= 0.0:
+    apart = max(round(length), 1)
+    reach = max(apart // 4, 1)
+    before, after = apart - reach, min(apart + reach, len(known) - 1)
+    slope = float(known[before] - known[after]) / (after - before)
+    if slope <= 0.0:
         return length, None
-    half = student(3) * float(np.log(parts).std(ddof=1)) / 2.0
+    error = math.sqrt(variance_of_correlation(known, apart) / len(series.values)) / slope
+    half = student(worth - 1.0) * error / length
     return length, (length * math.exp(-half), length * math.exp(half))
 
 
-def _fall(values: NDArray[np.float64]) -> float:
-    correlation = _correlation(values - values.mean())
-    below = np.flatnonzero(correlation < math.exp(-1.0))
-    if len(correlation) == 1 or not len(below):
-        return float(len(correlation) - 1)
-    last = int(below[0]) - 1
-    drop = correlation[last] - correlation[last + 1]
-    return last + float((correlation[last] - math.exp(-1.0)) / drop)
+def variance_of_correlation(correlation: NDArray[np.float64], apart: int) -> float:
+    """Variance of an estimated autocorrelation, times the number of values (Bartlett).
+
+    Parameters
+    ----------
+    correlation
+        (k,) at the distances 0...k - 1; 0 beyond.
+    apart
+        The distance.
+    """
+    reach = len(correlation) + apart
+    both = np.zeros(2 * (reach + apart) + 1)
+    middle = reach + apart
+    both[middle : middle + len(correlation)] = correlation
+    both[middle - len(correlation) + 1 : middle + 1] = correlation[::-1]
+    lag = np.arange(-reach, reach + 1) + middle
+    here, there, back = both[lag], both[lag + apart], both[lag - apart]
+    at = both[middle + apart]
+    terms = here**2 + there * back - 4.0 * at * here * back + 2.0 * at**2 * here**2
+    return max(float(terms.sum()), 0.0)

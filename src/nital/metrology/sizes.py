@@ -22,7 +22,7 @@ from nital.metrology.intervals import (
     weighted_mean,
 )
 from nital.metrology.quantity import Finding
-from nital.metrology.scatter import design_effect
+from nital.metrology.scatter import design_effect, few_neighbours
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,8 @@ Weighting = Literal["area", "volume"]
 
 _DIAMETER = "the equivalent circle diameter"
 _PERCENTS = (10, 50, 90)
-_TAIL_OF_LOGARITHMS = 1.7
+_FEWEST_OF_DEVIATION = 5
+_NORMAL = 1.959963984540054
 _WIDEST = 3.0  # half an interval of a logarithm that says nothing: a factor of 20 either way
 _WEIGHTINGS: dict[Weighting, tuple[int, str]] = {
     "area": (2, "by area"),
@@ -88,6 +89,11 @@ class Sample:
         if self.block is None:
             return independent
         return design_effect(self.block[order], self.grid)
+
+    @property
+    def few(self) -> float:
+        """How much more the variance is than so few neighbours show."""
+        return 1.0 if self.block is None else few_neighbours(len(self.weight))
 
 
 def edge_weights(field: Field) -> NDArray[np.float64]:
@@ -149,12 +155,13 @@ def size_findings(
     order = np.lexsort((sample.weight, area))
     area, weight = area[order], sample.weight[order]
     diameter = np.sqrt(area * (4.0 / math.pi))
-    effect = sample.effect(order)
+    plain, few = sample.effect(order), sample.few
+    effect = plain if plain is independent else lambda residual: few * plain(residual)
     found = [
         _mean("object_area_mean", 2, area, weight, effect, "mean over objects"),
         _mean("ecd_mean", 1, diameter, weight, effect, f"mean over objects of {_DIAMETER}"),
         *_percentiles(diameter, weight, effect, "", "by number of objects"),
-        _deviation(diameter, weight, effect),
+        _deviation(diameter, weight, plain),
     ]
     for weighting in weightings:
         power, what = _WEIGHTINGS[weighting]
@@ -209,9 +216,7 @@ def _deviation(
 ) -> Finding:
     value, interval = geometric_deviation(diameter, weight, effect)
     what = f"geometric standard deviation of {_DIAMETER}, by number of objects"
-    how = "t interval of its logarithm, from the scatter of the squared deviations" + _together(
-        effect
-    )
+    how = f"Bonett's interval, from the kurtosis of the logarithms{_together(effect)}"
     return _entry("ecd_geometric_sd", 0, value, interval, len(diameter), what, how)
 
 
@@ -248,23 +253,49 @@ def _objects_needed(
 def geometric_deviation(
     values: NDArray[np.float64], weight: NDArray[np.float64], effect: Effect
 ) -> tuple[float, Interval | None]:
-    """Geometric standard deviation, and its interval; >= 1."""
+    """Geometric standard deviation, and its interval; >= 1.
+
+    The interval of the standard deviation of the logarithms is that of D. G. Bonett (Comput.
+    Stat. Data Anal. 50 (2006) 775, eq. 6), which takes the kurtosis about a trimmed mean, so that
+    few values with long tails do not show too little of it. ``None`` for fewer than 5 values.
+
+    Parameters
+    ----------
+    values, weight
+        (n,) each, values > 0.
+    effect
+        Given contributions to the error, how many times larger its variance is than that of
+        independent values.
+    """
     share = weight / weight.sum()
     logarithm = np.log(values)
-    squared = (logarithm - float((share * logarithm).sum())) ** 2
+    residual = logarithm - float((share * logarithm).sum())
     number = len(values)
     bessel = number / (number - 1.0) if number > 1 else 1.0
-    variance = bessel * float((share * squared).sum())
-    if number < 3 or variance <= 1e-18:
-        return math.exp(math.sqrt(variance)), None
-    residual = share * (squared * bessel - variance)
-    error = math.sqrt(effect(residual) * float((residual**2).sum())) / variance
-    # The logarithms of sizes have long tails, of which a few objects rarely show anything.
-    half = (1.0 + _TAIL_OF_LOGARITHMS / math.sqrt(number)) * student(number - 1) * error / 2.0
-    deviation = math.sqrt(variance)
+    squared = float((share * residual**2).sum())
+    deviation = math.sqrt(bessel * squared)
+    if number < _FEWEST_OF_DEVIATION or squared <= 1e-18:
+        return math.exp(deviation), None
+    middle = residual - _trimmed_mean(residual, share)
+    kurtosis = float((share * middle**4).sum()) / squared**2
+    few = number / (number - _NORMAL)
+    variance = max(kurtosis - (number - 3.0) / number, 0.0) / (number - 1.0)
+    variance *= number * float((share**2).sum()) * effect(share * (residual**2 - squared))
+    centre, half = math.log(few) / 2.0, _NORMAL * few * math.sqrt(variance) / 2.0
     if half > _WIDEST:
         return math.exp(deviation), None
     return math.exp(deviation), (
-        math.exp(deviation * math.exp(-half)),
-        math.exp(deviation * math.exp(half)),
+        math.exp(deviation * math.exp(min(centre - half, 0.0))),
+        math.exp(deviation * math.exp(centre + half)),
     )
+
+
+def _trimmed_mean(values: NDArray[np.float64], share: NDArray[np.float64]) -> float:
+    """Mean without the share 1 / (2 sqrt(n - 4)) of either tail; n >= 5."""
+    order = np.argsort(values, kind="stable")
+    position = np.cumsum(share[order]) - share[order] / 2.0
+    trimmed = 0.5 / math.sqrt(len(values) - 4.0)
+    kept = order[(position > trimmed) & (position < 1.0 - trimmed)]
+    if not len(kept):
+        return float(np.interp(0.5, position, values[order]))
+    return float((share[kept] * values[kept]).sum() / share[kept].sum())

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from nital.io import atomic_write
 from nital.metrology import Measurements
+from nital.metrology.quantity import Quantity
+from nital.metrology.specimens import SpecimenQuantity
 from nital.report.plot import profile_layout, size_layout
 
 if TYPE_CHECKING:
@@ -23,9 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["Figure", "figure_of", "size_figure", "templates", "write_figure"]
 
 _SIZES = (
-    "Equivalent circle diameter of the objects that do not touch the edge; lines at 10, 50 and "
-    "90 % of their number"
+    "Equivalent circle diameter of the objects that do not touch the edge, as counted. Lines: d10, "
+    "d50 and d90 by number of the table, which are corrected for objects cut by the edge"
 )
+_PERCENTILES = ("ecd_d10", "ecd_d50", "ecd_d90")
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,22 @@ def figure_of(measurements: Measurements) -> Figure | None:
     table = measurements.objects
     unit = "um" if "ecd_um" in table else "px"
     whole = ~table["touches_edge"].to_numpy()
-    return size_figure(table[f"ecd_{unit}"].to_numpy()[whole], unit)
+    return size_figure(table[f"ecd_{unit}"].to_numpy()[whole], unit, measurements.quantities)
 
 
-def size_figure(sizes: NDArray[np.float64], unit: str) -> Figure | None:
-    """Draw the distribution of diameters in ``um`` or ``px``; ``None`` for too few of them."""
-    layout = size_layout(sizes, unit)
+def size_figure(
+    sizes: NDArray[np.float64], unit: str, quantities: Sequence[Quantity | SpecimenQuantity]
+) -> Figure | None:
+    """Draw the distribution of diameters in ``um`` or ``px``; ``None`` for too few of them.
+
+    The percentiles among the quantities are marked.
+    """
+    percentiles = [
+        found.value
+        for found in quantities
+        if found.name in _PERCENTILES and found.phase is None and found.unit == unit
+    ]
+    layout = size_layout(sizes, unit, percentiles)
     if layout is None:
         return None
     edges, counts = layout.pop("edges"), layout.pop("counts")

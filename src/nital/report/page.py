@@ -181,7 +181,9 @@ def _left_out(measurements: Measurements) -> list[str]:
     edge = int(table["touches_edge"].sum())
     if edge and measurements.summary["target"]["value"] != "layers":
         sentences.append(
-            f"{edge} of {len(table)} objects touch the edge: counted, but left out of sizes"
+            f"{edge} of {len(table)} objects touch the edge: counted, but left out of sizes, "
+            "where the others stand for them, weighted by the inverse of their chance to lie "
+            "inside (Miles-Lantuéjoul)"
         )
     rows = image["shape"][0] - image["measured_rows"]
     if rows:

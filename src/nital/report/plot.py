@@ -27,11 +27,26 @@ _MOST_SEPARATION = 4.0  # larger ones are drawn at the top
 _COLOURS = ("#1f5f99", "#b03a00", "#2e7d4f", "#7a4ea3", "#8a6d00", "#b0306a", "#00797d", "#555f69")
 
 
-def size_layout(sizes: NDArray[np.float64], unit: str) -> dict[str, Any] | None:
+def size_layout(
+    sizes: NDArray[np.float64], unit: str, percentiles: Sequence[float] = ()
+) -> dict[str, Any] | None:
     """Lay out a histogram of diameters for the template ``sizes.svg.j2``.
 
-    ``None`` for fewer than 8. The axis is logarithmic where the sizes range over more than a factor
-    of 20. ``edges`` of the bins, in ``unit``, and ``counts`` are for the table of the figure.
+    The axis is logarithmic where the sizes range over more than a factor of 20.
+
+    Parameters
+    ----------
+    sizes
+        (n,) diameters > 0.
+    unit
+        Theirs, ``"um"`` or ``"px"``.
+    percentiles
+        Diameters in the same unit to mark with a line, those outside the axis left out.
+
+    Returns
+    -------
+    ``None`` for fewer than 8 sizes. ``edges`` of the bins, in ``unit``, and ``counts`` are for the
+    table of the figure.
     """
     if len(sizes) < FEWEST_OBJECTS:
         return None
@@ -77,7 +92,7 @@ def size_layout(sizes: NDArray[np.float64], unit: str) -> dict[str, Any] | None:
         ],
         "ticks": [(x, f"{tick:g}") for x, tick in zip(across(ticks), ticks, strict=True)],
         "rungs": [(up(tick), f"{tick:g}") for tick in rungs],
-        "marks": across([float(np.quantile(sizes, q)) for q in (0.1, 0.5, 0.9)]),
+        "marks": across([at for at in np.multiply(percentiles, factor) if low <= at <= high]),
         "label": f"Equivalent circle diameter ({label})",
     }
 

@@ -136,7 +136,7 @@ def write_specimen_figure(out: Path, specimen: Specimen) -> Figure | None:
     if specimen.target == "layers":
         return None
     sizes, unit = _sizes(out, specimen.fields)
-    figure = size_figure(sizes, unit)
+    figure = size_figure(sizes, unit, specimen.quantities)
     if figure is not None:
         folder = out / "specimens"
         folder.mkdir(exist_ok=True)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 import nital
 from nital.errors import InputError, UsageError
 from nital.io import atomic_write
 from nital.metrology.comparisons import Comparison, compare, why_not_compared
-from nital.metrology.pooled import FieldSizes
+from nital.metrology.pooled import FieldSizes, field_sizes
 from nital.metrology.specimens import Specimen, specimen_of
 from nital.run.inputs import Item
 
@@ -138,6 +136,8 @@ def join_specimens(out: Path, folders: Sequence[str], members: dict[str, Member]
     InputError
         A result folder has no readable ``summary.json``.
     """
+    import pandas as pd
+
     fields: dict[Member, list[tuple[str, Any]]] = {}
     sizes: dict[str, FieldSizes] = {}
     for folder in folders:
@@ -147,38 +147,9 @@ def join_specimens(out: Path, folders: Sequence[str], members: dict[str, Member]
             raise InputError(f"{out / folder}: has no readable summary.json; redo it") from error
         fields.setdefault(members[folder], []).append((folder, summary))
         if summary["target"]["value"] != "layers":
-            sizes[folder] = _sizes(out / folder / "objects.csv", summary)
+            sizes[folder] = field_sizes(pd.read_csv(out / folder / "objects.csv"), summary)
     specimens = tuple(specimen_of(m.specimen, m.condition, of, sizes) for m, of in fields.items())
     return Results(specimens, compare(specimens))
-
-
-def _sizes(table: Path, summary: Mapping[str, Any]) -> FieldSizes:
-    """The objects of a field that do not touch its edge, with their edge weights.
-
-    The bounding box, which the weights need, is that of the ellipse with the object's Feret
-    diameters and orientation.
-    """
-    import pandas as pd
-
-    image = summary["image"]
-    unit, side = ("px", 1.0)
-    if image["pixel_size"] is not None:
-        unit, side = "um", float(image["pixel_size"]["value"])
-    objects = pd.read_csv(table)
-    objects = objects[~objects["touches_edge"].astype(bool)]
-    longest, shortest = (objects[f"feret_{end}_{unit}"] / side for end in ("max", "min"))
-    angle = np.deg2rad(objects["orientation_deg"].fillna(0.0))
-    high = np.hypot(longest * np.sin(angle), shortest * np.cos(angle))
-    wide = np.hypot(longest * np.cos(angle), shortest * np.sin(angle))
-    height, width = image["measured_rows"], image["shape"][1]
-    places = np.maximum(height - high - 1.0, 1.0) * np.maximum(width - wide - 1.0, 1.0)
-    bar = summary["parameters"].get("min_confidence") or 0.0
-    return FieldSizes(
-        diameter=objects[f"ecd_{unit}"].to_numpy(float),
-        weight=(1.0 / places).to_numpy(float),
-        phase=objects["phase"].to_numpy(np.int64),
-        certain=objects["confidence"].to_numpy(float) >= bar - 0.5 / 255,
-    )
 
 
 def write_specimens(out: Path, results: Results) -> None:
