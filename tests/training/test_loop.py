@@ -16,7 +16,7 @@ from nital.errors import ModelError, UsageError
 from nital.training.checkpoint import resume
 from nital.training.loop import (
     TrainingOptions,
-    _schedule,
+    learning_rate_share,
     load_network,
     make_network,
     train_compact,
@@ -155,9 +155,29 @@ def test_a_folder_without_licensed_sets_is_refused(tmp_path, tiny, small_crops):
 
 def test_the_learning_rate_rises_then_falls_to_a_hundredth():
     options = TrainingOptions(steps=1000, warmup=100)
-    factors = [_schedule(step, options) for step in range(1, 1001)]
+    factors = [learning_rate_share(step, options) for step in range(1, 1001)]
     assert factors[0] == pytest.approx(0.01)
     assert max(factors) == factors[99] == 1
     assert factors[-1] == pytest.approx(0.01)
     assert all(a < b for a, b in pairwise(factors[:100]))
     assert all(a > b for a, b in pairwise(factors[99:]))
+
+
+def test_a_short_training_reaches_its_peak_and_forgets_its_start(tiny):
+    short, usual = TrainingOptions(steps=40), TrainingOptions()
+    assert learning_rate_share(4, short) == pytest.approx(1.0)
+    assert learning_rate_share(150, usual) == pytest.approx(0.5)
+    assert learning_rate_share(40, short) == pytest.approx(0.01)
+    left = {}
+    for options in (short, usual):
+        network, average, _ = make_network(options, tiny)
+        average.update_parameters(network)
+        before = next(average.parameters()).detach().clone()
+        with torch.no_grad():
+            next(network.parameters()).add_(1)
+        for _ in range(20):
+            average.update_parameters(network)
+        after = next(average.parameters()).detach()
+        left[options.steps] = 1 - float((after - before).mean())
+    assert left[40] < 0.02
+    assert left[8000] == pytest.approx(0.999**20, abs=1e-3)

@@ -32,9 +32,8 @@ from nital.training.samples import load_real_images
 __all__ = ["ParticleUNetOptions", "export_particle_unet", "foreground_border_depth", "train_unet"]
 
 LOG_EVERY = 25
-REAL_SHARE = (
-    0.75  # of the crops, where there are real sets; a simulated one takes five times longer
-)
+REAL_SHARE = 0.9
+"""Of the crops, where there are real sets: a simulated one takes five times as long to make."""
 WARMUP = 50  # steps
 WEIGHT_DECAY = 0.02
 BORDER = 2.0  # pixels of an object that belong to its border

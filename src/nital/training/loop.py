@@ -30,13 +30,16 @@ from nital.training.targets import make_example
 
 __all__ = [
     "TrainingOptions",
+    "learning_rate_share",
     "load_network",
     "make_network",
     "train_compact",
     "train_step",
 ]
 
-EMA_DECAY = 0.999
+AVERAGED = 1000.0  # steps that the running average of the weights spans, or
+AVERAGED_SHARE = 1 / 8  # of all steps where that is less
+WARMUP_SHARE = 0.1  # of all steps, at most
 LOG_EVERY = 50
 
 
@@ -51,7 +54,7 @@ class TrainingOptions:
     batch
         Crops a step.
     learning_rate
-        Peak, reached after ``warmup`` steps.
+        Peak, reached after ``warmup`` steps, or a tenth of all where that is less.
     seed
         Decides initial weights and every crop.
     workers
@@ -144,7 +147,7 @@ def train_compact(
         progress(start, options.steps)
     for step, batch in enumerate(_loader(options, start, stream, real), start=start + 1):
         for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * _schedule(step, options)
+            group["lr"] = options.learning_rate * learning_rate_share(step, options)
         means.add(train_step(network, optimizer, batch, options.bf16))
         average.update_parameters(network)
         if step % LOG_EVERY == 0 or step == options.steps:
@@ -171,9 +174,10 @@ def make_network(
     if initial is not None:
         network.load_state_dict(load_network(initial, config).state_dict())
     network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    span = max(1.0, min(AVERAGED, AVERAGED_SHARE * options.steps))
     average = AveragedModel(
         network,
-        multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY),
+        multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / span),
         use_buffers=True,
     )
     optimizer = torch.optim.AdamW(
@@ -216,11 +220,12 @@ class _Means:
         return means
 
 
-def _schedule(step: int, options: TrainingOptions) -> float:
-    """Linear warm-up, then a cosine to 1 % of the peak."""
-    if step < options.warmup:
-        return step / options.warmup
-    done = (step - options.warmup) / max(1, options.steps - options.warmup)
+def learning_rate_share(step: int, options: TrainingOptions) -> float:
+    """Share of the peak at a step: linear warm-up, then a cosine to 1 %."""
+    warmup = min(float(options.warmup), WARMUP_SHARE * options.steps)
+    if step < warmup:
+        return step / warmup
+    done = (step - warmup) / max(1.0, options.steps - warmup)
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
