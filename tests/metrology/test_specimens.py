@@ -16,6 +16,7 @@ from nital.metrology.comparisons import (
     welch_anova,
     welch_test,
 )
+from nital.metrology.pooled import FieldSizes
 from nital.metrology.specimens import specimen_of
 
 
@@ -87,6 +88,30 @@ class TestOneSpecimen:
         assert found["astm_g_largest"].value == 3.0
         assert found["duplex_grain_size"].value == 1
         assert "ecd_lower_limit" not in found
+
+    def test_grains_of_all_fields_together_are_duplex_or_not(self):
+        """Fields with too few grains to judge alone: fine grains in two, coarse ones in two."""
+        fields = [(str(i), summary(row("object_count", 30))) for i in range(4)]
+
+        def found(diameters):
+            sizes = {
+                str(i): FieldSizes(
+                    np.full(30, diameter) * np.linspace(1.0, 1.1, 30),
+                    np.full(30, 1.0 / diameter**2),
+                    np.ones(30, dtype=np.int64),
+                    np.ones(30, dtype=bool),
+                )
+                for i, diameter in enumerate(diameters)
+            }
+            return only(specimen_of("a", None, fields, sizes), "duplex_grain_size")
+
+        assert found([5.0, 5.0, 30.0, 30.0]).value == 1
+        assert "bimodal" in found([5.0, 5.0, 30.0, 30.0]).method
+        assert found([5.0, 5.0, 5.0, 5.0]).value == 0
+
+    def test_the_anisotropy_index_is_not_below_one(self):
+        interval = only(of_values([1.0, 1.05, 1.0], "anisotropy_index", "1"), "anisotropy_index")
+        assert interval.ci95[0] == 1.0
 
     def test_a_single_field_keeps_its_own_interval(self):
         specimen = specimen_of("a", None, [("f", summary(row("ecd_d50", 7.0, "um", [6.0, 8.0])))])

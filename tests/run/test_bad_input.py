@@ -64,6 +64,19 @@ def test_one_object(measured):
     assert all(r["ci95"] is None for r in summary["quantities"] if r["name"].startswith("ecd_"))
 
 
+def test_one_grain_has_no_two_grain_size_numbers_to_compare(measured):
+    labels = np.zeros((60, 60), dtype=np.int32)
+    labels[20:40, 20:40] = 1
+    warnings = measured(labels)["warnings"]
+    assert any("only 1 grain" in text for text in warnings)
+    assert not any("differ by" in text for text in warnings)
+
+
+def test_no_object(measured):
+    summary = measured(np.zeros((60, 60), dtype=np.int32), "particles")
+    assert "look at the image" in said(summary, "there is no object")
+
+
 def test_all_objects_at_the_edge(measured):
     labels = np.repeat(np.arange(1, 5, dtype=np.int32), 15)[:, None] * np.ones(60, np.int32)
     summary = measured(labels, "particles")
@@ -82,6 +95,18 @@ def test_pixels_that_are_not_square(measured, voronoi):
     summary = measured(voronoi(90, (120, 120)), suffix=".tif", write=write)
     assert summary["image"]["pixel_size"] is None
     assert "not square" in said(summary, "square")
+
+
+def test_a_print_resolution_whose_pixels_are_not_square(measured, voronoi):
+    def write(path, labels):
+        tifffile.imwrite(
+            path, labels.astype(np.uint16), resolution=(1e4 / 0.5, 1e4 / 0.8),
+            resolutionunit="CENTIMETER", metadata=None,
+        )  # fmt: skip
+
+    summary = measured(voronoi(90, (120, 120)), suffix=".tif", write=write)
+    assert summary["image"]["pixel_size"] is None
+    assert "0.5 um wide and 0.8 um high" in said(summary, "not trusted")
 
 
 def test_labels_of_another_shape_than_the_image(measured, voronoi, tmp_path):

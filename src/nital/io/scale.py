@@ -66,12 +66,7 @@ def resolve_scale(
     if given is not None:
         return _with_alternatives(given.value, given.source, usable), warnings
     if not trusted:
-        warnings += [
-            f"{c.source} would mean {c.width:.6g} um per pixel, which is not trusted: state "
-            f"--pixel-size {c.width:.6g}um if it is right"
-            for c in usable[:1]
-        ]
-        return None, warnings
+        return None, [_why_not_trusted(candidate) for candidate in usable[:1]]
     best = trusted[0]
     if not best.is_square:
         warnings.append(
@@ -89,6 +84,20 @@ def resolve_scale(
             f"{others}: check it, and override it with --pixel-size where it is wrong"
         )
     return chosen, warnings
+
+
+def _why_not_trusted(candidate: ScaleCandidate) -> str:
+    source, width, height = candidate.source, candidate.width, candidate.height
+    if not candidate.is_square:
+        return (
+            f"{source} would mean pixels {width:.6g} um wide and {height:.6g} um high, which is "
+            "not trusted: resample the image to square pixels if it is right, and state the size "
+            "with --pixel-size"
+        )
+    return (
+        f"{source} would mean {width:.6g} um per pixel, which is not trusted: state --pixel-size "
+        f"{width:.6g}um if it is right"
+    )
 
 
 def _differs(value: float, reference: float) -> bool:

@@ -87,13 +87,19 @@ def grain_warnings(counts: GrainCounts) -> Iterator[str]:
             f"only {grains} grain{'s' * (grains != 1)}, where ASTM E112 asks for "
             f"{FEWEST_GRAINS} in a field: {_achieved(counts)}"
         )
-    difference = _difference(counts).value
-    if abs(difference) > LARGEST_DIFFERENCE:
+    difference = _difference(counts)
+    if abs(difference.value) > LARGEST_DIFFERENCE and _is_shown(difference):
         yield (
-            f"the grain size numbers by area and by intercepts differ by {difference:+.2f}, more "
+            f"the grain size numbers by area and by intercepts differ by {difference.value:+.2f}, "
+            "more "
             f"than {LARGEST_DIFFERENCE}: the grains are far from equiaxed or of very unequal "
             "size, or boundaries are missing or invented; look at the overlay"
         )
+
+
+def _is_shown(found: Finding) -> bool:
+    """Whether the field is large enough to show that something is not nought."""
+    return found.interval is not None and not found.interval[0] <= 0.0 <= found.interval[1]
 
 
 def _achieved(counts: GrainCounts) -> str:

@@ -193,6 +193,8 @@ def _warnings(table: pd.DataFrame, target: Target, scale: float | None) -> Itera
         )
     if target == "layers":
         return
+    if not len(table):
+        yield "there is no object, so there is nothing to count or to measure: look at the image"
     if len(table) == 1:
         yield "there is only one object, so nothing is known of how sizes scatter"
     if len(table) and bool(table["touches_edge"].all()):

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from nital.metrology.drawn import is_number
+from nital.metrology.grain_extremes import find_duplex
 from nital.metrology.intervals import Interval, student
 from nital.metrology.joint import NUMBER_PER_SCALE
 from nital.metrology.pooled import FieldSizes, pooled_interval, pooled_value
@@ -155,8 +156,11 @@ def specimen_of(
         summaries = calibrated
     rows = [{_key(row): row for row in summary["quantities"]} for summary in summaries]
     error = float(max(summary.get("pixel_size_error", 0.0) for summary in summaries))
-    quantities, values = [], {}
+    duplex = _duplex(pooled) if target == "grains" and len(pooled) == len(rows) > 1 else None
+    quantities, values = [] if duplex is None else [duplex], {}
     for key, row in rows[0].items():
+        if duplex is not None and key[0] == duplex.name:
+            continue
         if key[0].startswith(_OF_ONE_FIELD) or not all(key in of_field for of_field in rows):
             continue
         of_fields = [of_field[key] for of_field in rows]
@@ -230,6 +234,8 @@ def _joined(rows: Sequence[Mapping[str, Any]], error: float) -> SpecimenQuantity
             interval = max(interval[0], 0.0), interval[1]
         if name in _FRACTIONS or name in _RATIOS:
             interval = max(interval[0], 0.0), min(interval[1], 1.0)
+        if name == "anisotropy_index":
+            interval = max(interval[0], 1.0), interval[1]
         scale = ", joined with the uncertainty of the pixel size" if error and unit != "px" else ""
         method = f"mean of {number} fields; 95 %: t interval between fields{scale}"
     accuracy = _accuracy(mean, interval)
@@ -238,6 +244,25 @@ def _joined(rows: Sequence[Mapping[str, Any]], error: float) -> SpecimenQuantity
         name, mean, unit, interval, number, sd=sd,
         relative_accuracy=None if on_a_scale else accuracy,
         fields_needed=None if on_a_scale else _needed(number, accuracy), method=method, **shared,
+    )  # fmt: skip
+
+
+def _duplex(fields: Sequence[FieldSizes]) -> SpecimenQuantity | None:
+    """Duplex flag of the grains of all fields together; ``None`` for too few of them."""
+    diameter, weight = (
+        np.concatenate(of) for of in zip(*(f.of(_MATRIX, False) for f in fields), strict=True)
+    )
+    found = find_duplex(math.pi / 4.0 * diameter**2, weight)
+    if found is None:
+        return None
+    method = (
+        f"{found.kind or 'none'}: of the area of {len(diameter)} whole grains of {len(fields)} "
+        f"fields together, {found.evidence}; a flag, for a person to confirm, has no interval"
+    )
+    return SpecimenQuantity(
+        "duplex_grain_size", int(found.kind is not None), "1", None, len(fields), phase=None,
+        object=None, sd=None, relative_accuracy=None, fields_needed=None, method=method,
+        standard="ASTM E1181",
     )  # fmt: skip
 
 
