@@ -14,6 +14,7 @@ from nital.metrology.intervals import (
     mean_interval,
     quantile,
     quantile_interval,
+    quantile_limits,
 )
 
 REPEATS = 500
@@ -93,6 +94,33 @@ def test_weighted_means():
 
     inside = share_inside(draw, lambda x: mean_interval(x, 1 + x), math.exp(0.125))
     assert 0.90 <= inside <= 0.98
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.5, 0.9])
+def test_either_limit_of_a_quantile_misses_one_time_in_forty(probability):
+    """Also in the tails, where few values lie beyond."""
+    rng, truth = np.random.default_rng(4), math.exp(0.3 * stats.norm.ppf(probability))
+    share, below, above = np.full(100, 0.01), 0, 0
+    for _ in range(1000):
+        values = np.exp(0.3 * rng.standard_normal(100))
+        variance = probability * (1.0 - probability) / 100
+        (low, high), inside = quantile_limits(values, share, probability, variance, 1e9)
+        assert inside
+        below += truth > high
+        above += truth < low
+    assert 10 <= below <= 42
+    assert 10 <= above <= 42
+
+
+def test_limits_are_those_of_the_beta_distribution_of_an_order_statistic():
+    """With T = 19 the (20 u)-th of them: beta (20 u, 20 (1 - u)) at the median."""
+    values = np.arange(1.0, 20.0)
+    (low, high), inside = quantile_limits(values, np.full(19, 1 / 19), 0.5, 0.25 / 19, 1e9)
+    assert inside
+    assert stats.beta(low, 20 - low).cdf(0.5) == pytest.approx(0.975, abs=1e-3)
+    assert low + high == pytest.approx(20)
+    _, inside = quantile_limits(values[:5], np.full(5, 0.2), 0.5, 0.05, 1e9)
+    assert not inside
 
 
 def test_where_a_few_heavy_values_decide_there_is_no_interval():

@@ -49,14 +49,35 @@ def test_one_field_has_no_interval_between_fields():
     assert pooled_interval([field([1.0, 2.0])], "ecd_mean", None, 0.0) is None
 
 
-def test_the_interval_holds_the_truth_of_specimens_whose_fields_differ():
+@pytest.mark.parametrize(
+    ("name", "point"), [("ecd_d10", -1.2816), ("ecd_d50", 0.0), ("ecd_d90", 1.2816)]
+)
+def test_the_interval_holds_the_truth_of_specimens_whose_fields_differ(name, point):
     rng, held = np.random.default_rng(3), 0
+    truth = math.exp(point * math.hypot(0.1, 0.4))
     for _ in range(200):
         shift = rng.normal(0, 0.1, 5)
-        fields = [field(np.exp(rng.normal(s, 0.4, rng.poisson(40)))) for s in shift]
-        low, high = pooled_interval(fields, "ecd_d50", None, 0.0)
-        held += low <= 1.0 <= high
-    assert 180 <= held <= 199
+        fields = [field(np.exp(rng.normal(s, 0.4, rng.poisson(80)))) for s in shift]
+        low, high = pooled_interval(fields, name, None, 0.0)
+        held += low <= truth <= high
+    assert 182 <= held <= 199
+
+
+def test_a_percentile_that_the_objects_do_not_reach_beyond_has_no_interval():
+    rng = np.random.default_rng(0)
+    fields = [field(np.exp(rng.normal(0, 0.4, 4))) for _ in range(3)]
+    assert pooled_interval(fields, "ecd_d90", None, 0.0) is None
+    assert pooled_interval(fields, "ecd_mean", None, 0.0) is not None
+
+
+def test_the_pixel_size_widens_percentiles_to_either_side():
+    rng = np.random.default_rng(1)
+    fields = [field(np.exp(rng.normal(0, 0.4, 60))) for _ in range(5)]
+    value = pooled_value(fields, "ecd_d50", None)
+    for plain, wide in zip(*(pooled_interval(fields, "ecd_d50", None, s) for s in (0.0, 0.05)),
+                           strict=True):  # fmt: skip
+        expected = math.hypot(math.log(plain / value), 1.96 * 0.05)
+        assert abs(math.log(wide / value)) == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_pixel_size_that_all_share_does_not_average_out():

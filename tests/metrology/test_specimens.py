@@ -109,6 +109,12 @@ class TestOneSpecimen:
         assert "bimodal" in found([5.0, 5.0, 30.0, 30.0]).method
         assert found([5.0, 5.0, 5.0, 5.0]).value == 0
 
+    def test_lengths_of_shape_are_known_to_half_a_pixel_at_best(self):
+        """Medians of lengths between pixels are alike in all fields and yet half a pixel off."""
+        found = only(of_values([7.0] * 4, "feret_min_median"), "feret_min_median")
+        assert found.ci95 == pytest.approx((6.75, 7.25))
+        assert only(of_values([7.0] * 4), "ecd_d50").ci95 == (7.0, 7.0)
+
     def test_the_anisotropy_index_is_not_below_one(self):
         interval = only(of_values([1.0, 1.05, 1.0], "anisotropy_index", "1"), "anisotropy_index")
         assert interval.ci95[0] == 1.0

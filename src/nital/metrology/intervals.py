@@ -20,6 +20,8 @@ __all__ = [
     "mean_interval",
     "quantile",
     "quantile_interval",
+    "quantile_limits",
+    "share_residuals",
     "student",
     "weighted_mean",
 ]
@@ -30,6 +32,7 @@ Effect = Callable[[Array], float]
 
 TAIL = 0.025
 _NORMAL = 1.959963984540054
+_HALVINGS = 50
 
 
 def weighted_mean(values: Array, weights: Array | None = None) -> float:
@@ -113,33 +116,80 @@ def quantile_interval(
     Of independent values without weights, or with equal ones, from order statistics, free of any
     assumption on the distribution (H. A. David, Order Statistics, section 7.1). ``None`` when
     even the extreme values do not bound the quantile at 95 %: below 6 values for the median,
-    below 36 for the 10 % and 90 % points. Otherwise the binomial interval of the share below the
-    quantile, for the number of equal values that would scatter as much (E. L. Korn and B. I.
-    Graubard, Survey Methodology 24 (1998) 193), is read off the distribution; ``None`` where a
-    few heavy values decide, so that no interval would hold what it promises. That number is no
-    whole one and the distribution is continuous, so it is Jeffreys' interval, which holds 95 % on
-    average over the shares, and not the exact one, which holds 95 % at the worst of them
-    (L. Brown, T. Cai and A. DasGupta, Statist. Sci. 16 (2001) 101).
+    below 36 for the 10 % and 90 % points. Otherwise from order statistics between those that there
+    are (A. D. Hutson, J. Appl. Stat. 26 (1999) 343), for the number of equal values whose share
+    below the quantile would scatter as much (E. L. Korn and B. I. Graubard, Survey Methodology 24
+    (1998) 193); ``None`` where a few heavy values decide, so that no interval would hold what it
+    promises.
     """
     weights = np.ones(len(values)) if weights is None else weights
     if effect is independent and _are_equal(weights):
         return _order_statistics(values, probability)
-    from scipy.special import betaincinv
-
     number, share = len(values), weights / weights.sum()
     if number < 3 or not _tails_are_filled(share, probability):
         return None
-    ordered, position = _shares(values, weights)
-    order = np.argsort(values, kind="stable")
-    residual = np.empty(number)
-    residual[order] = share[order] * ((position < probability) - probability)
+    residual = share_residuals(values, share, probability)
     variance = number / (number - 1) * float((residual**2).sum()) * effect(residual)
-    wider = (_NORMAL / student(1.0 / float((share**2).sum()) - 1.0)) ** 2
-    trials = probability * (1.0 - probability) / variance * wider
-    hits = probability * trials
-    low = float(betaincinv(hits + 0.5, trials - hits + 0.5, TAIL))
-    high = float(betaincinv(hits + 0.5, trials - hits + 0.5, 1.0 - TAIL))
-    return _at_share(ordered, position, low), _at_share(ordered, position, high)
+    freedom = 1.0 / float((share**2).sum()) - 1.0
+    return quantile_limits(values, share, probability, variance, freedom)[0]
+
+
+def share_residuals(values: Array, share: Array, probability: float) -> Array:
+    """Contribution of each value to the error of the share below a quantile: (n,).
+
+    ``share`` holds the weights of the values, adding up to 1.
+    """
+    order = np.argsort(values, kind="stable")
+    position = _shares(values, share)[1]
+    residual = np.empty(len(values))
+    residual[order] = share[order] * ((position < probability) - probability)
+    return residual
+
+
+def quantile_limits(
+    values: Array, share: Array, probability: float, variance: float, freedom: float
+) -> tuple[Interval, bool]:
+    """Interval of a quantile whose share below is known with so much variance.
+
+    The order statistic at the fractional place u (T + 1) of T equal values has a share below it
+    that is beta distributed; the limits are those that lie beyond the quantile with a chance of
+    2.5 % each (A. D. Hutson, J. Appl. Stat. 26 (1999) 343, eq. 2).
+
+    Parameters
+    ----------
+    values, share
+        (n,) each, the second adding up to 1.
+    probability
+        Of the quantile.
+    variance, freedom
+        Of the share below it, and its degrees of freedom.
+
+    Returns
+    -------
+    interval, inside
+        Whether both limits lie among the values.
+    """
+    ordered, position = _shares(values, share)
+    number = 1.0 / float((share**2).sum())
+    # The mean share below the i-th of n equal values is i / (n + 1).
+    position = (position * number + 0.5) / (number + 1.0)
+    wider = (_NORMAL / student(freedom)) ** 2
+    trials = probability * (1.0 - probability) / max(variance, 1e-12) * wider
+    low, high = (_place(trials, probability, chance) for chance in (1.0 - TAIL, TAIL))
+    inside = low >= position[0] and high <= position[-1]
+    return (_at_share(ordered, position, low), _at_share(ordered, position, high)), inside
+
+
+def _place(trials: float, probability: float, chance: float) -> float:
+    """Place 0...1 whose order statistic lies below the quantile with this chance."""
+    from scipy.special import betainc
+
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        place = (low + high) / 2.0
+        below = betainc((trials + 1.0) * place, (trials + 1.0) * (1.0 - place), probability)
+        low, high = (place, high) if below > chance else (low, place)
+    return (low + high) / 2.0
 
 
 def _tails_are_filled(share: Array, probability: float) -> bool:

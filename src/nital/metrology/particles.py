@@ -42,7 +42,7 @@ def particle_findings(
             order = np.lexsort((sample.weight, values))
             values, weight = values[order], sample.weight[order]
             median, interval = quantile(values, 0.5, weight), quantile_interval(values, 0.5, weight)
-            basis = "95 %: binomial limits of the share below it"
+            basis = "95 %: order statistics about the share below it"
             if dimension and interval is not None:
                 interval = _rounded(median, interval)
                 basis += ", joined with half a pixel of rounding"

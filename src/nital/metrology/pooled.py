@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nital.metrology.intervals import Interval, quantile, student, weighted_mean
+from nital.metrology.intervals import (
+    Interval,
+    quantile,
+    quantile_limits,
+    share_residuals,
+    student,
+    weighted_mean,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FieldSizes", "field_sizes", "pooled_interval", "pooled_value"]
+__all__ = ["FieldSizes", "field_sizes", "is_percentile", "pooled_interval", "pooled_value"]
 
 Array = NDArray[np.float64]
 
@@ -99,8 +106,7 @@ def pooled_value(fields: Sequence[FieldSizes], name: str, phase: int | None) -> 
     ``None`` where there are no objects, or the name is that of no size.
     """
     plain = name.removesuffix("_certain")
-    parts = [field.of(phase, plain != name) for field in fields]
-    diameter, weight = (np.concatenate(of) for of in zip(*parts, strict=True))
+    diameter, weight, _ = _together(fields, name, phase)
     if not len(diameter):
         return None
     if plain == "object_area_mean":
@@ -109,11 +115,34 @@ def pooled_value(fields: Sequence[FieldSizes], name: str, phase: int | None) -> 
         return weighted_mean(diameter, weight)
     if plain == "ecd_geometric_sd":
         return _geometric_deviation(diameter, weight)
+    percentile = _percentile(name)
+    if percentile is None:
+        return None
+    return quantile(diameter, percentile[0], weight * diameter ** percentile[1])
+
+
+def _together(
+    fields: Sequence[FieldSizes], name: str, phase: int | None
+) -> tuple[Array, Array, NDArray[np.int64]]:
+    """Diameter, weight and field of the objects that a quantity is of."""
+    parts = [field.of(phase, name.endswith("_certain")) for field in fields]
+    diameter, weight = (np.concatenate(of) for of in zip(*parts, strict=True))
+    return diameter, weight, np.repeat(np.arange(len(parts)), [len(of) for of, _ in parts])
+
+
+def is_percentile(name: str) -> bool:
+    """Whether a quantity is a percentile of sizes."""
+    return _percentile(name) is not None
+
+
+def _percentile(name: str) -> tuple[float, int] | None:
+    """Share below, and power of the diameter that weighs; ``None`` for what is no percentile."""
+    plain = name.removesuffix("_certain")
     percent, _, weighting = plain.removeprefix("ecd_d").partition("_")
     suffix = f"_{weighting}" if weighting else ""
     if not plain.startswith("ecd_d") or not percent.isdigit() or suffix not in _WEIGHTS:
         return None
-    return quantile(diameter, int(percent) / 100.0, weight * diameter ** _WEIGHTS[suffix])
+    return int(percent) / 100.0, _WEIGHTS[suffix]
 
 
 def _geometric_deviation(diameter: Array, weight: Array) -> float:
@@ -126,10 +155,13 @@ def _geometric_deviation(diameter: Array, weight: Array) -> float:
 def pooled_interval(
     fields: Sequence[FieldSizes], name: str, phase: int | None, scale: float
 ) -> Interval | None:
-    """95 % interval of :func:`pooled_value`, from how it changes when one field is left out.
+    """95 % interval of :func:`pooled_value`, from how the fields differ.
 
-    The jackknife over fields (J. Tukey, Ann. Math. Stat. 29 (1958) 614), on the logarithmic
-    scale, with Student's t for one less than their number: objects of a field go together.
+    Means and deviations by the jackknife over fields (J. Tukey, Ann. Math. Stat. 29 (1958) 614),
+    on the logarithmic scale, with Student's t for one less than their number: objects of a field
+    go together. The jackknife fails for percentiles (R. G. Miller, Biometrika 61 (1974) 1, section
+    2.2); theirs is read off the distribution at the limits of the share below, whose variance is
+    that between fields (R. S. Woodruff, J. Am. Stat. Assoc. 47 (1952) 635).
 
     Parameters
     ----------
@@ -139,12 +171,21 @@ def pooled_interval(
 
     Returns
     -------
-    ``None`` for one field, or where a value is missing without one of them.
+    ``None`` for one field, where a value is missing without one of them, or where the objects do
+    not reach beyond a percentile's limits.
     """
     number = len(fields)
     value = pooled_value(fields, name, phase)
     if number < 2 or value is None or value <= 0.0:
         return None
+    percentile = _percentile(name)
+    if percentile is not None:
+        limits = _percentile_interval(*_together(fields, name, phase), number, *percentile)
+        if limits is None:
+            return None
+        ends = (math.hypot(math.log(end / value), student(1e9) * scale) for end in limits)
+        below, above = ends
+        return value * math.exp(-below), value * math.exp(above)
     without = [
         pooled_value([*fields[:left], *fields[left + 1 :]], name, phase) for left in range(number)
     ]
@@ -154,3 +195,22 @@ def pooled_interval(
     variance = (number - 1.0) / number * float(((logarithm - logarithm.mean()) ** 2).sum())
     half = math.hypot(student(number - 1) * math.sqrt(variance), student(1e9) * scale)
     return value * math.exp(-half), value * math.exp(half)
+
+
+def _percentile_interval(
+    diameter: Array,
+    weight: Array,
+    field: NDArray[np.int64],
+    fields: int,
+    probability: float,
+    power: int,
+) -> Interval | None:
+    """Interval of a percentile of objects in several fields; ``None`` where it reaches too far."""
+    share = weight * diameter**power
+    share /= share.sum()
+    residual = share_residuals(diameter, share, probability)
+    error = np.bincount(field, residual, minlength=fields)
+    variance = fields / (fields - 1.0) * float(((error - error.mean()) ** 2).sum())
+    limits, inside = quantile_limits(diameter, share, probability, variance, fields - 1.0)
+    value = quantile(diameter, probability, share)
+    return (min(limits[0], value), max(limits[1], value)) if inside else None

@@ -207,7 +207,7 @@ def _percentiles(
         point = quantile(diameter, percent / 100, weight)
         interval = quantile_interval(diameter, percent / 100, weight, effect)
         what = f"{percent} % point of {_DIAMETER}, {by}"
-        how = f"binomial limits of the share below it{_together(effect)}"
+        how = f"order statistics about the share below it{_together(effect)}"
         yield _entry(f"ecd_d{percent}{suffix}", 1, point, interval, len(diameter), what, how)
 
 

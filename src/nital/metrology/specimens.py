@@ -14,7 +14,8 @@ from nital.metrology.drawn import is_number
 from nital.metrology.grain_extremes import find_duplex
 from nital.metrology.intervals import Interval, student
 from nital.metrology.joint import NUMBER_PER_SCALE
-from nital.metrology.pooled import FieldSizes, pooled_interval, pooled_value
+from nital.metrology.pooled import FieldSizes, is_percentile, pooled_interval, pooled_value
+from nital.metrology.shapes import LENGTHS
 
 __all__ = ["Specimen", "SpecimenQuantity", "specimen_of"]
 
@@ -41,6 +42,7 @@ _RATIOS = (
     "inscribed_ratio_median",
     "phase_connectivity",
 )
+_LENGTHS_OF_SHAPE = tuple(f"{name}_median" for name in LENGTHS)
 _MATRIX = 1
 
 
@@ -164,7 +166,7 @@ def specimen_of(
         if key[0].startswith(_OF_ONE_FIELD) or not all(key in of_field for of_field in rows):
             continue
         of_fields = [of_field[key] for of_field in rows]
-        joined = _joined(of_fields, error)
+        joined = _joined(of_fields, error, max(_pixel_side(summary) for summary in summaries))
         if len(pooled) == len(rows) > 1:
             joined = _pooled(joined, pooled, error)
         quantities.append(joined)
@@ -203,8 +205,13 @@ def _warnings(summaries: Sequence[Mapping[str, Any]]) -> list[str]:
     return warnings
 
 
-def _joined(rows: Sequence[Mapping[str, Any]], error: float) -> SpecimenQuantity:
-    """One quantity over all fields."""
+def _pixel_side(summary: Mapping[str, Any]) -> float:
+    size = summary["image"]["pixel_size"]
+    return 1.0 if size is None else float(size["value"])
+
+
+def _joined(rows: Sequence[Mapping[str, Any]], error: float, side: float) -> SpecimenQuantity:
+    """One quantity over all fields, whose pixels have this side."""
     first, number = rows[0], len(rows)
     values = np.array([float(row["value"]) for row in rows])
     shared = {"phase": first["phase"], "object": first.get("object"), "standard": first["standard"]}
@@ -229,6 +236,9 @@ def _joined(rows: Sequence[Mapping[str, Any]], error: float) -> SpecimenQuantity
         sd = float(values.std(ddof=1))
         scatter = student(number - 1) * sd / math.sqrt(number)
         half = math.hypot(scatter, _of_scale(name, unit, mean, error))
+        if name in _LENGTHS_OF_SHAPE:
+            # Lengths between pixels may be off by half of one together, in all fields alike.
+            half = math.hypot(half, side / 2.0)
         interval = mean - half, mean + half
         if unit in _DIMENSIONS or first["unit"] in ("px", "px^2"):
             interval = max(interval[0], 0.0), interval[1]
@@ -278,7 +288,9 @@ def _pooled(
     accuracy = _accuracy(value, interval)
     method = f"all objects of {found.n} fields together"
     if interval is not None:
-        method += "; 95 %: jackknife over the fields, Student's t"
+        share = is_percentile(found.name)
+        how = "share below it between" if share else "jackknife over"
+        method += f"; 95 %: {how} the fields, Student's t"
         if scale:
             method += ", joined with the uncertainty of the pixel size"
     return replace(
