@@ -27,8 +27,16 @@ from typing import Any
 
 import numpy as np
 
+from coverage_materials import layer_structure, phase_structure
 from coverage_rough import rough_structure
-from coverage_specimens import Structure, structures
+from coverage_specimens import (
+    Structure,
+    cell_structure,
+    doubtful_cells,
+    doubtful_particles,
+    particle_structure,
+    stretched_structure,
+)
 from nital.metrology import Measurements
 from nital.metrology.pooled import FieldSizes, field_sizes
 from nital.metrology.quantity import Quantity
@@ -74,7 +82,7 @@ def main() -> None:
     fields = 20 if arguments.quick else arguments.fields
     half = FITTING if arguments.fitting else REPORTING
     rows: Rows = []
-    for structure in (*structures(), rough_structure(7)):
+    for structure in structures():
         if arguments.only and not structure.name.startswith(arguments.only):
             continue
         start = time.process_time()
@@ -99,6 +107,26 @@ def main() -> None:
     if arguments.json is not None:
         arguments.json.write_text(text + "\n", encoding="utf-8")
     print(text)
+
+
+def structures() -> Iterator[Structure]:
+    """All kinds of specimens, of few and of many objects."""
+    for objects in (25, 60, 200):
+        for kind, relax in (("poisson cells", 0), ("even cells", 2)):
+            yield cell_structure(kind, objects, relax)
+        yield doubtful_cells(objects)
+    for objects in (60, 200):
+        yield stretched_structure(objects)
+    for objects in (40, 150):
+        yield particle_structure(objects)
+        yield doubtful_particles(objects)
+    for fraction in (0.15, 0.4):
+        yield phase_structure(fraction, doubtful=False)
+        yield phase_structure(fraction, doubtful=True)
+    yield layer_structure("layers", doubtful=False)
+    yield layer_structure("doubtful layers", doubtful=True)
+    yield rough_structure(7)
+    yield layer_structure("long layers", doubtful=False, side=1600, times=2)
 
 
 def coverage(structure: Structure, fields: int, half: int) -> Iterator[list[Any]]:
