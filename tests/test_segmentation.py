@@ -201,3 +201,10 @@ def test_a_classical_method_needs_a_target():
 def test_the_public_names_lead_here():
     assert nital.segment is segment
     assert nital.Segmentation is Segmentation
+
+
+def test_one_phase_is_said_with_the_remedy():
+    noise = np.random.default_rng(1).normal(128, 20, (128, 128)).clip(0, 255).astype(np.uint8)
+    result = segment(Micrograph(noise), "phases")
+    assert result.phases.max() == 1
+    assert any("--phases" in warning for warning in result.warnings)

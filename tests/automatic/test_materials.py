@@ -64,3 +64,14 @@ def test_materials_cover_the_image_at_its_own_size():
     assert found.facts["number_curve"][-1][0] == 3
     assert shares == sorted(shares)
     assert shares[-1] == 1
+
+
+def test_the_inverted_image_has_the_same_phases():
+    image = standardise(simulate(7, "phases", (160, 160)).image)
+    model, choice = load_model("compact"), ScaleChoice(1.0, ())
+    one, two = (
+        find_materials(model, sign * image, "phases", choice, number=2).phases
+        for sign in (np.float32(1), np.float32(-1))
+    )
+    same = float(np.mean(one == two))
+    assert max(same, 1 - same) > 0.98

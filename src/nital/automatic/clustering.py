@@ -32,11 +32,13 @@ class Clusters:
     """Phases found in features with the grey levels beside them.
 
     ``model`` has its centres in the features followed by ``weight`` times the grey levels, or in
-    the features alone where ``weight`` is 0.
+    the features alone where ``weight`` is 0. ``worth`` is the separation of the phases in the
+    features, times the share of the features' variance that lies between phases.
     """
 
     model: PhaseModel
     weight: float
+    worth: float = 1.0
 
     def beside(
         self, features: NDArray[np.float16], grey: NDArray[np.float32]
@@ -85,10 +87,12 @@ def cluster(
     samples = np.ascontiguousarray(features[:, picked[0], picked[1]].T, dtype=np.float32)
     weights = 1.0 - boundary[picked].astype(np.float32) + 1e-3
     own = find_phases(samples, weights, scale=1.0, threshold=threshold, number=number)
-    best = Clusters(own, 0.0)
-    if number is None or not propose or len(own.centres) < 2:
+    if len(own.centres) < 2:
+        return Clusters(own, 0.0)
+    best = Clusters(own, 0.0, _worth(samples, weights, nearest_phase(samples, own), threshold)[1])
+    if number is None or not propose:
         return best
-    worth = BETTER * _worth(samples, weights, nearest_phase(samples, own), threshold)[1]
+    worth = BETTER * best.worth
     for weight in GREY_WEIGHTS:
         joined = np.concatenate([samples, weight * grey[picked][:, None]], axis=1)
         found = find_phases(joined, weights, scale=1.0, threshold=threshold, number=number)
@@ -96,7 +100,8 @@ def cluster(
         if own_worth > worth:
             worth = own_worth
             curve = ((number, found.curve[0][1], separation),)
-            best = Clusters(replace(found, separation=separation, curve=curve), weight)
+            apart = replace(found, separation=separation, curve=curve)
+            best = Clusters(apart, weight, own_worth)
     return best
 
 

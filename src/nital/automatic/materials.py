@@ -24,6 +24,9 @@ from nital.models.dense_maps import DenseMaps, predict_dense
 __all__ = ["Materials", "find_materials", "smooth_regions"]
 
 SCALES = (0.7, 1.0, 0.5)  # of the natural scale; the first decides the number of phases
+POLARITIES = {"phases": (1.0, -1.0), "layers": (1.0,)}
+TRUST = 8.0  # power of the worth of clusters with which each look counts
+WORTH = (0.01, 100.0)  # within which the worth counts
 FOREGROUND_WEIGHT = 1.5  # of the foreground map beside the embedding, in units of its length
 SMALLEST_SIDE = 48
 LARGEST_LOOK = 4_000_000  # pixels of the image whose grey levels are asked for the phase
@@ -59,6 +62,9 @@ def find_materials(
 ) -> Materials:
     """Cluster a standardised (H, W) image into phases around its natural scale.
 
+    Phases are also sought in the inverted image, since the model does not know all structures as
+    well in both polarities. Of all looks those count most whose phases the model holds apart best.
+
     Parameters
     ----------
     choice
@@ -79,40 +85,31 @@ def find_materials(
         target, choice = "layers", natural_scale(model, image, "layers")
     scale = choice.scale
     factors = [f for f in SCALES if _is_useful(f, choice, shape)]
-    for index, factor in enumerate(factors):
+    looks = [(factor, sign) for factor in factors for sign in POLARITIES[target]]
+    for index, (factor, sign) in enumerate(looks):
 
         def part(share: float, done: int = index) -> None:
             if progress is not None:
-                progress((done + share) / len(factors))
+                progress((done + share) / len(looks))
 
-        view = rescale(image, scale * factor)
+        view = np.float32(sign) * rescale(image, scale * factor)
         maps = predict_dense(model, view, target, embedding=True, progress=part)
-        features = _features(model, maps)
-        if texture.weight > 0:
-            features = np.concatenate([features, texture.beside(model, maps.boundary.shape)])
-        grey = grey_levels(view)
-        found = cluster(
-            features,
-            maps.boundary,
-            grey,
-            threshold=(1 + texture.weight**2) * float(model.description["phase_threshold"]),
-            number=number,
-            propose=propose,
-        )
-        clusters = found.model
-        likely = _probabilities(found.beside(features, grey), clusters)
-        if boost:
-            likely = spread_within_boundaries(likely, maps.boundary)
+        if sign > 0:
+            foreground += resize_map(maps.foreground, shape) / len(factors)
+        found, likely = _look(model, view, maps, texture, number, propose=propose, spread=boost)
+        last = index == len(looks) - 1
+        if target == "phases" and number is None and len(likely) == 1 and not last:
+            continue  # this look sees one phase only; another may see more
         enlarged = np.stack([resize_map(layer, shape) for layer in likely])
-        foreground += resize_map(maps.foreground, shape) / len(factors)
+        enlarged *= np.float32(np.clip(found.worth, *WORTH) ** TRUST)
         if total is None:
-            number = len(clusters.centres)
+            number = len(likely)
             total = enlarged
             facts = _facts(found, texture)
         elif len(enlarged) == len(total):
             total += enlarged[_matching(total, enlarged)]
     assert total is not None
-    total /= np.maximum(total.sum(0), 1e-6)
+    total /= total.sum(0)
     if boost and target == "phases":
         total = _with_appearance(total, image)
     best = total.max(0)
@@ -123,6 +120,29 @@ def find_materials(
         facts,
         texture.regions,
     )
+
+
+def _look(
+    model: CompactModel,
+    view: NDArray[np.float32],
+    maps: DenseMaps,
+    texture: Texture,
+    number: int | None,
+    *,
+    propose: bool,
+    spread: bool,
+) -> tuple[Clusters, NDArray[np.float32]]:
+    """Clusters of one rescaled view, and the (P, h, w) probability of each of its phases."""
+    features = _features(model, maps)
+    if texture.weight > 0:
+        features = np.concatenate([features, texture.beside(model, maps.boundary.shape)])
+    grey = grey_levels(view)
+    threshold = (1 + texture.weight**2) * float(model.description["phase_threshold"])
+    found = cluster(
+        features, maps.boundary, grey, threshold=threshold, number=number, propose=propose
+    )
+    likely = _probabilities(found.beside(features, grey), found.model)
+    return found, spread_within_boundaries(likely, maps.boundary) if spread else likely
 
 
 def _facts(found: Clusters, texture: Texture) -> dict[str, Any]:

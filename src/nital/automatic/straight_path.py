@@ -76,6 +76,8 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
             materials, image = _materials(model, image, target, choice, options, encoding)
             parts = _material_parts(materials, image, choice.scale, target, options.boost)
             extra = materials.facts
+            if extra["number"] == 1 and options.phases is None:
+                warnings.append(f"only one of the {target} shows; say how many with --phases")
             if options.materials:
                 named = name_layers(image, parts, options.materials, options.crop_classifier)
                 parts, extra, log = named[0], extra | named[1], named[2]
@@ -109,17 +111,22 @@ def _materials(
 ) -> tuple[Materials, NDArray[np.float32]]:
     """Phases or layers, and the image without the uneven light that they have shown."""
     asked = options.phases or len(options.materials) or None
+    twice = target == "layers" and asked is None
 
-    def find(number: int | None) -> Materials:
+    def find(number: int | None, begin: float = 0.0) -> Materials:
+        def part(share: float) -> None:
+            progress(begin + share * (0.5 if twice else 1.0))
+
         return find_materials(
-            model, image, target, choice, number=number, boost=options.boost, progress=progress
+            model, image, target, choice, number=number, boost=options.boost, progress=part
         )
 
     materials = find(asked)
     if target == "layers":
-        if asked is None and materials.facts["number"] > 1:
+        if twice and materials.facts["number"] > 1:
             curve = {"number_curve": materials.facts["number_curve"]}
-            again = find(materials.facts["number"])  # texture tells more where the number is known
+            number = materials.facts["number"]
+            again = find(number, begin=0.5)  # texture tells more where the number is known
             materials = replace(again, facts=again.facts | curve)
         return materials, image
     taken = 0.0

@@ -100,6 +100,8 @@ def without_letters(
     dropped
         Number of objects that are gone.
     """
+    if not labels.any():
+        return labels, 0
     ink = find_captions(pixels)
     if not ink.any():
         return labels, 0

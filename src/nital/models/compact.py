@@ -93,19 +93,13 @@ class CompactModel:
 
         ``context`` is ``maps["context"]`` of an embedding of the image that this tile is cut from:
         all tiles see the same surroundings then; left out, the tile is its own.
-
-        With ``target="auto"`` the maps are made for no target in particular and only
-        ``target_probability`` is meant to be used.
         """
         height, width = image.shape
         pad = ((0, -height % STRIDE), (0, -width % STRIDE))
         mode: Literal["reflect", "edge"] = "reflect" if min(height, width) > STRIDE else "edge"
         padded = np.pad(image, pad, mode=mode)
         one_hot = np.zeros((1, len(TARGETS)), dtype=np.float32)
-        if target == "auto":
-            one_hot[:] = 1 / len(TARGETS)
-        else:
-            one_hot[0, TARGETS.index(target)] = 1
+        one_hot[0, TARGETS.index(target)] = 1
         if context is None:
             context = np.zeros((1, int(self.description["context_channels"])), dtype=np.float32)
         dense, embedding, mask_features, query, target_logits, own_context = self.encoder.run(
