@@ -53,23 +53,22 @@ def test_nothing_gives_nothing():
 
 def test_maps_of_touching_discs_give_two_objects_though_the_foreground_is_one():
     truth, distance = two_touching_discs()
-    foreground = np.where(truth > 0, 0.8, 0.1).astype(np.float32)
+    foreground = np.where(truth > 0, 0.9, 0.1).astype(np.float32)
     border = ((distance > 14) & (truth > 0)).astype(np.float32)
-    depth = np.clip(1 - distance / 16, 0, 1).astype(np.float32)
-    labels, confidence = objects_from_maps(foreground, border, depth)
+    labels, confidence = objects_from_maps(foreground, border)
     assert labels.max() == 2
     assert ((labels > 0) == (truth > 0)).all()
     for number, column in ((1, 28), (2, 60)):
         found = labels == labels[30, column]
         assert (found & (truth == number)).sum() / (found | (truth == number)).sum() > 0.95
-    assert set(np.unique(confidence)) == {0, 204}
+    assert set(np.unique(confidence)) == {0, 229}
 
 
-def test_foreground_that_is_nowhere_deep_is_an_object_and_none_is_none():
+def test_foreground_that_is_nowhere_sure_is_an_object_and_none_is_none():
     foreground = np.zeros((20, 20), dtype=np.float32)
-    foreground[4:8, 4:8] = foreground[15, 15] = 0.8
+    foreground[4:8, 4:8] = foreground[15, 15] = 0.6
     nothing = np.zeros_like(foreground)
-    labels, _ = objects_from_maps(foreground, nothing, nothing)
+    labels, _ = objects_from_maps(foreground, nothing)
     assert labels.max() == 1
     assert (labels > 0).sum() == 16
-    assert not objects_from_maps(nothing, nothing, nothing)[0].any()
+    assert not objects_from_maps(nothing, nothing)[0].any()

@@ -147,10 +147,10 @@ def test_particles_are_looked_at_at_their_natural_scale(
 ) -> None:
     folder = write_model(
         tmp_path / "m",
-        [8.0, -8.0, 8.0],
+        [8.0, -8.0],
         task="instances",
         classes=[{"value": 0, "name": "background"}, {"value": 1, "name": "particle"}],
-        maps=["foreground", "border", "depth"],
+        maps=["foreground", "border"],
     )
     image = discs(radius, pitch, side)
     result = nital.segment(Micrograph(image), target="particles", model=str(folder))

@@ -24,7 +24,7 @@ from nital.semantic.particle_network import (
 from nital.semantic.particle_unet import (
     ParticleUNetOptions,
     export_particle_unet,
-    foreground_border_depth,
+    foreground_and_border,
     train_unet,
 )
 
@@ -35,31 +35,27 @@ def two_squares() -> np.ndarray:
     return labels
 
 
-def test_foreground_border_and_depth_part_what_touches():
+def test_foreground_and_border_part_what_touches():
     labels = two_squares()
-    foreground, border, depth = foreground_border_depth(labels)
+    foreground, border = foreground_and_border(labels)
     assert (foreground == (labels > 0)).all()
     assert (border[20, [5, 6, 18, 19, 20, 21, 33, 34]] == 1).all()
     assert not border[20, [4, 7, 12, 17, 22, 35]].any()
-    assert depth[20, 12] == 1
-    assert depth[20, 19] == depth[20, 20] < 0.1
-    assert not depth[labels == 0].any()
-    found, confidence = objects_from_maps(foreground, border, depth)
+    found, confidence = objects_from_maps(foreground, border)
     assert found.max() == 2
     assert (found[labels == 1] == found[20, 12]).all()
     assert (found[labels == 2] == found[20, 28]).all()
     assert (confidence[labels > 0] == 255).all()
 
 
-def test_a_crop_within_one_particle_is_deep_everywhere():
-    foreground, border, depth = foreground_border_depth(np.ones((32, 32), dtype=np.int32))
+def test_a_crop_within_one_particle_has_no_border():
+    foreground, border = foreground_and_border(np.ones((32, 32), dtype=np.int32))
     assert foreground.all()
     assert not border.any()
-    assert (depth == 1).all()
 
 
 def test_the_loss_is_least_for_the_truth_and_deaf_to_what_is_not_known():
-    truth = torch.from_numpy(foreground_border_depth(two_squares()))[None]
+    truth = torch.from_numpy(foreground_and_border(two_squares()))[None]
     valid = torch.ones(1, 40, 40)
     right = particle_losses(torch.logit(truth, 1e-4), truth, valid)
     wrong = particle_losses(torch.logit(1 - truth, 1e-4), truth, valid)
@@ -76,7 +72,7 @@ def test_it_learns_a_crop_by_heart():
     labels = np.pad(two_squares(), 12)
     rng = np.random.default_rng(0)
     image = torch.from_numpy(labels - 0.5 + rng.normal(0, 0.1, labels.shape)).float()[None, None]
-    truth, valid = torch.from_numpy(foreground_border_depth(labels))[None], torch.ones(1, 64, 64)
+    truth, valid = torch.from_numpy(foreground_and_border(labels))[None], torch.ones(1, 64, 64)
     torch.manual_seed(0)
     network = ParticleUNet(8)
     optimizer = torch.optim.AdamW(network.parameters(), lr=5e-3)

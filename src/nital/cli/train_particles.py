@@ -62,7 +62,7 @@ Data = Annotated[
 NetworkKind = Annotated[
     Network,
     typer.Option(
-        help="Mask R-CNN with an uncertainty head, or a U-Net of foreground, border and depth, "
+        help="Mask R-CNN with an uncertainty head, or a U-Net of foreground and border, "
         "split by a watershed, to compare it with."
     ),
 ]

@@ -1,4 +1,4 @@
-"""From interior and border, or foreground, border and depth, to objects by a watershed."""
+"""From interior and border, or foreground and border, to objects by a watershed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ __all__ = ["BORDER", "CLASSES", "INTERIOR", "objects_from_borders", "objects_fro
 CLASSES = ("background", "interior", "border")
 INTERIOR, BORDER = 1, 2
 LEAST_AREA = 9  # pixels
-DEEP = 0.4  # of the largest distance to the border
+SMOOTH = 1.0  # pixels, standard deviation
+SURE = 0.7  # probability of foreground and no border
 
 
 def objects_from_borders(
@@ -40,12 +41,12 @@ def objects_from_borders(
 
 
 def objects_from_maps(
-    foreground: NDArray[np.float32], border: NDArray[np.float32], depth: NDArray[np.float32]
+    foreground: NDArray[np.float32], border: NDArray[np.float32]
 ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Objects of (H, W) maps of foreground, border and depth, 0...1, and their confidence.
+    """Objects of (H, W) probabilities of foreground and border, and their confidence.
 
-    What lies deep and is no border hangs together in one piece per object; a watershed of the depth
-    from there shares the foreground out. Foreground that is nowhere deep is an object of its own.
+    What is surely foreground and no border hangs together in one piece per object; a watershed of
+    that from there shares the foreground out. Foreground that is nowhere sure is an object too.
 
     Returns
     -------
@@ -54,8 +55,8 @@ def objects_from_maps(
     from skimage.segmentation import watershed
 
     inside = foreground >= 0.5
-    core = depth * (1 - border)
-    seeds, count = ndimage.label(inside & (core >= DEEP))
+    core = ndimage.gaussian_filter(foreground * (1 - border), SMOOTH)
+    seeds, count = ndimage.label(inside & (core >= SURE))
     pieces, _ = ndimage.label(inside)
     with_seed = np.zeros(int(pieces.max()) + 1, dtype=bool)
     with_seed[pieces[seeds > 0]] = True

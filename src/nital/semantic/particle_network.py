@@ -1,4 +1,4 @@
-"""The U-Net for particles: foreground, border and depth, taught at every level of its climb."""
+"""The U-Net for particles: foreground and border, taught at every level of its climb."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from nital.semantic.networks import UNet
 
 __all__ = ["MAPS", "ParticleUNet", "particle_loss", "particle_losses"]
 
-MAPS = ("foreground", "border", "depth")
-"""Probability of a particle, of its border, and distance to the border over its largest, 0...1."""
+MAPS = ("foreground", "border")
+"""Probability of a particle and of its border."""
 
-WEIGHTS = {"foreground": 1.0, "border": 2.0, "depth": 2.0}
+WEIGHTS = {"foreground": 1.0, "border": 2.0}
 BORDER_EMPHASIS = 3.0  # of a border pixel over another: they are few
 
 
@@ -44,7 +44,7 @@ class ParticleUNet(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits (N, 3, H, W) of :data:`MAPS` for an image (N, 1, H, W) of zero mean."""
+        """Logits (N, 2, H, W) of :data:`MAPS` for an image (N, 1, H, W) of zero mean."""
         *coarse, finest = self.levels.climbed(self.stem(image))
         answers = [head(x) for head, x in zip(self.heads, coarse, strict=True)]
         total = answers[0]
@@ -54,12 +54,12 @@ class ParticleUNet(nn.Module):
 
 
 def particle_losses(logits: Tensor, truth: Tensor, valid: Tensor) -> dict[str, Tensor]:
-    """Cross-entropy and Dice of foreground and border, absolute error of depth.
+    """Cross-entropy and Dice of foreground and border.
 
     Parameters
     ----------
     logits, truth
-        (N, 3, H, W), in the order of :data:`MAPS`; truth 0...1.
+        (N, 2, H, W), in the order of :data:`MAPS`; truth 0 or 1.
     valid
         (N, H, W); 0 where the truth is not known.
     """
@@ -70,8 +70,6 @@ def particle_losses(logits: Tensor, truth: Tensor, valid: Tensor) -> dict[str, T
         entropy = functional.binary_cross_entropy_with_logits(answer, wanted, reduction="none")
         weight = valid * (1 + (emphasis - 1) * wanted)
         losses[name] = (entropy * weight).sum() / known + _dice(answer, wanted, valid)
-    error = (logits[:, 2].sigmoid() - truth[:, 2]).abs()
-    losses["depth"] = (error * valid).sum() / known
     return losses
 
 

@@ -29,7 +29,7 @@ from nital.training.detector.samples import Crop, CropStream
 from nital.training.graph import write_whole
 from nital.training.samples import load_real_images
 
-__all__ = ["ParticleUNetOptions", "export_particle_unet", "foreground_border_depth", "train_unet"]
+__all__ = ["ParticleUNetOptions", "export_particle_unet", "foreground_and_border", "train_unet"]
 
 LOG_EVERY = 25
 REAL_SHARE = 0.9
@@ -140,10 +140,10 @@ def train_unet(
 
 
 def _batch(crops: list[Crop], rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """Images (N, 1, H, W), their maps (N, 3, H, W) and where these are known (N, H, W)."""
+    """Images (N, 1, H, W), their maps (N, 2, H, W) and where these are known (N, H, W)."""
     gains, offsets = np.exp(rng.normal(0, GAIN, len(crops))), rng.normal(0, OFFSET, len(crops))
     image = np.stack([g * crop.image + o for crop, g, o in zip(crops, gains, offsets, strict=True)])
-    truth = np.stack([foreground_border_depth(crop.labels) for crop in crops])
+    truth = np.stack([foreground_and_border(crop.labels) for crop in crops])
     valid = np.stack([crop.valid for crop in crops])
     images = torch.from_numpy(image.astype(np.float32))[:, None]
     return (
@@ -153,22 +153,16 @@ def _batch(crops: list[Crop], rng: np.random.Generator) -> tuple[Tensor, Tensor,
     )
 
 
-def foreground_border_depth(labels: NDArray[np.int32]) -> NDArray[np.float32]:
-    """(3, H, W) foreground, border and depth of (H, W) labels.
+def foreground_and_border(labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    """(2, H, W) foreground and border of (H, W) labels.
 
-    The border of an object is what of it lies within two pixels of anything else; its depth is the
-    distance to anything else over the largest of the object.
+    The border of an object is what of it lies within two pixels of anything else.
     """
-    inside = labels > 0
-    edge = label_boundaries(labels)
-    distance = np.ones(labels.shape)
+    inside, edge = labels > 0, label_boundaries(labels)
+    border = np.zeros(labels.shape, dtype=bool)
     if edge.any():
-        distance = ndimage.distance_transform_edt(~edge) + 0.5
-    index = np.arange(int(labels.max(initial=0)) + 1)
-    deepest = np.maximum(ndimage.maximum(distance, labels, index), 0.5)
-    border = inside & edge.any() & (distance <= BORDER)
-    depth = np.where(inside, distance / deepest[labels], 0)
-    return np.stack([inside, border, depth]).astype(np.float32)
+        border = inside & (ndimage.distance_transform_edt(~edge) + 0.5 <= BORDER)
+    return np.stack([inside, border]).astype(np.float32)
 
 
 def _load(weights: Path, width: int) -> ParticleUNet:
