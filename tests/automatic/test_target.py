@@ -27,7 +27,13 @@ def test_the_target_is_one_of_four_with_its_probability(shape):
 
 
 @pytest.mark.parametrize(
-    ("name", "target"), [("ferrite", "grains"), ("powder", "particles"), ("coating", "layers")]
+    ("name", "target"),
+    [
+        ("ferrite", "grains"),
+        ("superalloy", "phases"),
+        ("powder", "particles"),
+        ("coating", "layers"),
+    ],
 )
 def test_the_examples_are_what_they_are(name, target):
     image = standardise(read(EXAMPLES / f"{name}.tif").content)

@@ -26,7 +26,7 @@ __all__ = ["FIGURES", "TargetFigures", "choose_target", "evidence"]
 LOOK = 512  # longest side, in pixels, of what is looked at
 GUESS_WEIGHT = 0.8  # of the log probability of the network's own guess
 LEAST_GUESS = 1e-3
-TOO_OFTEN = {"particles": 1.0}
+TOO_OFTEN = {"particles": 0.5}
 """By how much the network guesses a target too often, as a difference of log probabilities: nearly
 all real images that it was trained on show particles, so what looks real looks like particles."""
 FEWEST = 20  # cells of dense maps within objects that tell of widths
