@@ -14,7 +14,7 @@ from nital.automatic.scale import natural_scale
 from nital.classical.segmenter import by_falling_area
 from nital.errors import UsageError
 from nital.evaluation.datasets import TARGETS
-from nital.masks.labels import grains_between
+from nital.masks.labels import consecutive, grains_between, pixels_at
 from nital.micrograph import Micrograph
 from nital.models import load_model
 from nital.models.compact import CompactModel
@@ -122,14 +122,8 @@ def _particles_at_their_scale(
         maps = np.stack([resize_map(each, (image.shape[0], image.shape[1])) for each in maps])
     labels, confidence = objects_from_maps(*maps)
     if scale > 1:
-        rows, columns = (
-            ((np.arange(side) + 0.5) * found / side).astype(int)
-            for side, found in zip(image.shape, labels.shape, strict=True)
-        )
-        labels, confidence = labels[np.ix_(rows, columns)], confidence[np.ix_(rows, columns)]
-        present = np.bincount(labels.ravel()) > 0
-        present[0] = False
-        labels = np.where(present, np.cumsum(present), 0)[labels].astype(np.int32)
+        cells = np.ix_(*pixels_at(image.shape, labels.shape))
+        labels, confidence = consecutive(labels[cells]), confidence[cells]
     return labels, confidence, scale
 
 
