@@ -59,13 +59,13 @@ def look(
     """
     model, grey = cast(CompactModel, load_model("compact")), standardise(image)
     scale = natural_scale(model, grey, "particles").scale
-    found, maps = candidates(model, rescale(grey, scale), "particles")
+    found, maps = candidates(model, rescale(grey, scale), "particles", again=True)
     options = ObjectOptions()
     lenient = replace(options, lowest_score=options.doubtful_score)
     seen = Look(grey, scale, maps)
     cleaned = clean(found, maps, "particles", lenient if doubtful else options)
     survivors, _ = cleaned if doubtful else with_likely(cleaned, found, seen, options)
-    labels = seen.painted(survivors).labels
+    labels = seen.outlined(survivors).labels
     features = seen.features(labels, survivors)
     matching = match_objects(contingency(truth, labels))
     visible = np.bincount(labels.ravel(), minlength=len(survivors) + 1)[1:] > 0

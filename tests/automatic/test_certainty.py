@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nital.automatic.certainty import FEATURES, certainty, object_features
+from nital.automatic.certainty import FEATURES, MOST_INSIDE, certainty, object_features
 from nital.models.dense_maps import DenseMaps
 
 
@@ -26,40 +26,33 @@ def square(side: int = 40) -> np.ndarray:
 def test_features_of_a_square() -> None:
     labels = square()
     inner = labels[::2, ::2] > 0
-    maps = maps_of(0.9 * inner, np.full(inner.shape, 0.25))
     scores, areas = np.array([0.8], np.float32), np.array([800.0], np.float32)
-    noise = np.random.default_rng(0).standard_normal(labels.shape)
-    image = (2.0 * (labels > 0) + noise).astype(np.float32)
-    features = object_features(labels, scores, areas, maps, image)
+    maps = maps_of(inner, np.full(inner.shape, 0.0625))
+    features = object_features(labels, scores, areas, maps)
     found = dict(zip(FEATURES, features[0], strict=True))
     assert np.isclose(found["score"], np.log(4), atol=1e-4)
-    assert np.isclose(found["foreground"], 0.9, atol=1e-3)
-    assert found["rim"] == found["inside"] == 0.25
+    assert found["rim"] == found["inside"] == 0.0625
     assert np.isclose(found["visible"], 0.5)
-    assert np.isclose(found["contrast"], 2, atol=0.4)
     assert found["alone"] == 1
+    parted = object_features(labels, scores, areas, maps_of(inner, np.ones(inner.shape)))
+    assert parted[0, FEATURES.index("inside")] == MOST_INSIDE
 
 
-def test_contrast_counts_from_that_of_the_sure_and_neighbours_are_no_background() -> None:
+def test_neighbours_are_no_background() -> None:
     labels = np.zeros((40, 80), dtype=np.int32)
     labels[10:30, 8:28], labels[10:30, 28:48], labels[10:30, 56:76] = 1, 2, 3
-    image = (np.array([5.0, 2, 2, 8])[labels]).astype(np.float32)
-    image += np.random.default_rng(1).standard_normal(image.shape).astype(np.float32)
     maps = maps_of(np.zeros((20, 40)), np.zeros((20, 40)))
-    scores = np.array([0.9, 0.9, 0.5], np.float32)
-    areas = np.full(3, 400, np.float32)
-    features = object_features(labels, scores, areas, maps, image)
-    contrast, alone = features[:, FEATURES.index("contrast")], features[:, FEATURES.index("alone")]
-    assert (contrast[:2] > 2).all()  # dark, as the sure ones are
-    assert contrast[2] < -2
+    scores, areas = np.array([0.9, 0.9, 0.5], np.float32), np.full(3, 400, np.float32)
+    alone = object_features(labels, scores, areas, maps)[:, FEATURES.index("alone")]
     assert (alone[:2] < 0.9).all()
+    assert (alone[:2] > 0.5).all()
     assert alone[2] == 1
 
 
 def test_an_object_that_lost_all_its_pixels_has_finite_features() -> None:
     maps = maps_of(np.zeros((20, 20)), np.zeros((20, 20)))
     scores, areas = np.array([0.9, 0.9], np.float32), np.array([400.0, 9.0], np.float32)
-    features = object_features(square(), scores, areas, maps, np.zeros((40, 40), np.float32))
+    features = object_features(square(), scores, areas, maps)
     assert np.isfinite(features).all()
     assert features.shape == (2, len(FEATURES))
 
@@ -67,10 +60,7 @@ def test_an_object_that_lost_all_its_pixels_has_finite_features() -> None:
 def test_no_object_no_certainty() -> None:
     maps = maps_of(np.zeros((20, 20)), np.zeros((20, 20)))
     none = np.zeros(0, np.float32)
-    nothing = np.zeros((40, 40))
-    features = object_features(
-        nothing.astype(np.int32), none, none, maps, nothing.astype(np.float32)
-    )
+    features = object_features(np.zeros((40, 40), np.int32), none, none, maps)
     assert certainty(features).shape == (0,)
 
 
@@ -79,6 +69,7 @@ def test_no_object_no_certainty() -> None:
 def test_certainty_is_a_probability_that_rises_with_the_predicted_iou(seed: int) -> None:
     rng = np.random.default_rng(seed)
     features = rng.uniform(0, 1, (5, len(FEATURES)))
+    features[:, FEATURES.index("inside")] *= MOST_INSIDE
     better = features.copy()
     better[:, FEATURES.index("score")] += 1
     low, high = certainty(features), certainty(better)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from nital.masks.instances import Instances
-from nital.masks.overlap import overlaps, suppress, touching_pairs
+from nital.masks.overlap import agreement, overlaps, suppress, touching_pairs
 
 few = settings(derandomize=True, max_examples=40, deadline=None)
 corners = arrays(np.float32, st.tuples(st.integers(0, 14), st.just(4)), elements=st.integers(0, 9))
@@ -144,3 +144,15 @@ def test_one_window_and_many_give_the_same(random_discs):
     assert len(pairs) > 0
     np.testing.assert_array_equal(pairs, slow_pairs)
     np.testing.assert_allclose(shared, slow_shared, rtol=1e-6)
+
+
+def test_agreement_against_rasterised_truth(random_discs):
+    one, two = random_discs(5, 12), random_discs(6, 12)
+    two.windows[:6] = one.windows[:6] + np.array([1, 2, 1, 2], dtype=np.float32)
+    found = agreement(one, two)
+    for k in range(12):
+        first, second = rasterised(one, k, 0.25), rasterised(two, k, 0.25)
+        expected = np.count_nonzero(first & second) / max(np.count_nonzero(first | second), 1)
+        assert found[k] == pytest.approx(expected, abs=0.06)
+    assert found[:6].min() > 0.1
+    assert agreement(one, one) == pytest.approx(1)

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nital.automatic.certainty import certainty, object_features
+from nital.automatic.outlines import paint_with_foreground
 from nital.automatic.resample import rescale, resize_map
+from nital.automatic.second_look import look_again
 from nital.boost.merging import merge_weak_boundaries
 from nital.masks.flatten import Painted, paint
 from nital.masks.instances import Instances
@@ -91,9 +93,14 @@ class Look:
         """Masks flattened at the image's size."""
         return paint(_scaled(masks, 1 / self.scale), (self.image.shape[0], self.image.shape[1]))
 
+    def outlined(self, masks: Instances) -> Painted:
+        """Particles flattened at the image's size, outlined where masks and foreground agree."""
+        shape = (self.image.shape[0], self.image.shape[1])
+        return paint_with_foreground(_scaled(masks, 1 / self.scale), self.maps.foreground, shape)
+
     def features(self, labels: NDArray[np.int32], masks: Instances) -> NDArray[np.float64]:
-        """(n, 7) what :func:`certainty` judges particles by; label k is that of mask k - 1."""
-        return object_features(labels, masks.scores, masks.areas, self.maps, self.image)
+        """(n, 5) what :func:`certainty` judges particles by; label k is that of mask k - 1."""
+        return object_features(labels, masks.scores, masks.areas, self.maps)
 
 
 @dataclass(frozen=True)
@@ -126,12 +133,14 @@ def find_objects(
 ) -> Objects:
     """Find all grains or particles of a standardised (H, W) image at a given scale."""
     options = options or ObjectOptions()
-    found, maps = candidates(model, rescale(image, scale), target, progress)
+    view = rescale(image, scale)  # outlines of grains come from the boundary map instead
+    found, maps = candidates(model, view, target, progress, again=target == "particles")
     seen = Look(image, scale, maps)
     survivors, log = clean(found, maps, target, options, boost=boost)
-    if target == "particles" and boost:
+    agreed = target == "particles" and boost
+    if agreed:
         survivors, log = with_likely((survivors, log), found, seen, options)
-    painted = seen.painted(survivors)
+    painted = seen.outlined(survivors) if agreed else seen.painted(survivors)
     labels = _without_crumbs(painted.labels, LEAST_PIECE) if boost else painted.labels
     if target == "grains":
         boundary = resize_map(maps.boundary, labels.shape)
@@ -160,7 +169,7 @@ def with_likely(sure: Cleaned, found: Instances, seen: Look, options: ObjectOpti
         return sure
     lenient = replace(options, lowest_score=options.doubtful_score)
     survivors, log = clean(found, seen.maps, "particles", lenient)
-    probability = certainty(seen.features(seen.painted(survivors).labels, survivors))
+    probability = certainty(seen.features(seen.outlined(survivors).labels, survivors))
     if many:
         likely = probability >= options.certainty_beside_many
         likely |= survivors.scores >= options.lowest_score
@@ -214,12 +223,14 @@ def candidates(
     image: NDArray[np.float32],
     target: str,
     progress: Callable[[float], None] | None = None,
+    *,
+    again: bool = False,
 ) -> tuple[Instances, DenseMaps]:
-    """All candidates of a rescaled image, and its dense maps."""
+    """All candidates of a rescaled image, looked at ``again`` or once, and its dense maps."""
     parts: list[Instances] = []
 
     def decode(tile: Tile, embedding: Embedding) -> None:
-        parts.append(_decode_tile(model, tile, embedding))
+        parts.append(_decode_tile(model, tile, embedding, again))
 
     maps = predict_dense(model, image, target, visit=decode, progress=progress)
     return Instances.join(parts), maps
@@ -241,7 +252,7 @@ def clean(
     return survivors, log
 
 
-def _decode_tile(model: CompactModel, tile: Tile, embedding: Embedding) -> Instances:
+def _decode_tile(model: CompactModel, tile: Tile, embedding: Embedding, again: bool) -> Instances:
     """Prompts in the tile's core and their masks, in coordinates of the whole rescaled image.
 
     First the middles of objects, then rounds of prompts in the foreground still uncovered.
@@ -264,6 +275,8 @@ def _decode_tile(model: CompactModel, tile: Tile, embedding: Embedding) -> Insta
             points,
             "dense",
         )
+        if again:
+            fresh = look_again(model, embedding, fresh)
         rounds.append(fresh)
         covered |= paint(_scaled(fresh, 0.5), foreground.shape).labels > 0
         points = uncovered_points(foreground, boundary, covered)

@@ -194,7 +194,7 @@ def _material_parts(
     phases = materials.phases
     by_grey = target == "phases" and not materials.regions
     if boost:
-        if by_grey:
+        if not materials.regions:
             phases = half_maximum_edges(phases, image, scale)
         smallest = SMALLEST_REGION["phases" if by_grey else "layers"]
         if not by_grey:

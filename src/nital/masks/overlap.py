@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from nital.masks.instances import Instances
 
-__all__ = ["overlaps", "suppress", "touching_pairs"]
+__all__ = ["agreement", "overlaps", "suppress", "touching_pairs"]
 
 CHUNK = 2048
 
@@ -30,6 +30,42 @@ def touching_pairs(boxes: NDArray[np.float32]) -> NDArray[np.intp]:
     pairs = np.stack([order[first[meet]], order[second[meet]]], 1)
     pairs.sort(axis=1)
     return pairs
+
+
+def _cells_in(
+    masks: NDArray[np.bool_],
+    windows: NDArray[np.float32],
+    others: NDArray[np.bool_],
+    other_windows: NDArray[np.float32],
+) -> NDArray[np.int64]:
+    """(N,) cells of each (G, G) mask whose middles lie in the other one of its pair."""
+    grid = masks.shape[1]
+    steps = (np.arange(grid) + 0.5) / grid
+    picks = []
+    for axis in (0, 1):
+        low, high = windows[:, axis, None], windows[:, axis + 2, None]
+        position = low + steps * (high - low)
+        base, top = other_windows[:, axis, None], other_windows[:, axis + 2, None]
+        picks.append(np.floor((position - base) / (top - base) * grid).astype(int))
+    rows, cols = picks
+    inside = ((rows >= 0) & (rows < grid))[:, :, None] & ((cols >= 0) & (cols < grid))[:, None]
+    rows, cols = rows.clip(0, grid - 1), cols.clip(0, grid - 1)
+    which = np.arange(len(masks))[:, None, None]
+    other = others[which, rows[:, :, None], cols[:, None]]
+    return np.asarray((masks & other & inside).sum((1, 2)))
+
+
+def agreement(instances: Instances, others: Instances) -> NDArray[np.float32]:
+    """(N,) IoU of each mask with the one at the same place of ``others``; 0 where both are empty.
+
+    Areas are measured on the cells of ``instances``, which should be the finer ones.
+    """
+    masks = np.asarray(instances.logits > 0)
+    shared = instances.cell_areas * _cells_in(
+        masks, instances.windows, np.asarray(others.logits > 0), others.windows
+    )
+    union = instances.areas + others.areas - shared
+    return np.asarray(shared / np.maximum(union, 1e-6), dtype=np.float32)
 
 
 def overlaps(instances: Instances) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
@@ -60,23 +96,11 @@ def overlaps(instances: Instances) -> tuple[NDArray[np.intp], NDArray[np.float32
         flat = masks.reshape(len(masks), -1).astype(np.float32)
         shared = (flat @ flat.T)[pairs[:, 0], pairs[:, 1]] * cells[0]
         return pairs[shared > 0], shared[shared > 0]
-    grid = masks.shape[1]
-    steps = (np.arange(grid) + 0.5) / grid
     shared = np.empty(len(pairs), dtype=np.float32)
     for start in range(0, len(pairs), CHUNK):
         i, j = fine[start : start + CHUNK], coarse[start : start + CHUNK]
-        picks = []
-        for axis in (0, 1):
-            low, high = windows[i, axis, None], windows[i, axis + 2, None]
-            position = low + steps * (high - low)
-            base, top = windows[j, axis, None], windows[j, axis + 2, None]
-            picks.append(np.floor((position - base) / (top - base) * grid).astype(int))
-        rows, cols = picks
-        inside = ((rows >= 0) & (rows < grid))[:, :, None] & ((cols >= 0) & (cols < grid))[:, None]
-        rows, cols = rows.clip(0, grid - 1), cols.clip(0, grid - 1)
-        other = masks[j[:, None, None], rows[:, :, None], cols[:, None]]
-        both = masks[i] & other & inside
-        shared[start : start + CHUNK] = both.sum((1, 2)) * cells[i]
+        shared[start : start + CHUNK] = _cells_in(masks[i], windows[i], masks[j], windows[j])
+    shared *= cells[fine]
     keep = shared > 0
     return pairs[keep], shared[keep]
 
