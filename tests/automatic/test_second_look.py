@@ -17,9 +17,9 @@ SHAPE = (192, 192)
 
 
 def rod() -> np.ndarray:
-    """A bright rod, much longer than wide, on a noisy ground: its truth."""
+    """A bright rod, longer than wide, on a noisy ground: its truth."""
     rows, columns = np.indices(SHAPE) - 96
-    return (abs(rows * 0.8 + columns * 0.6) < 9) & (abs(columns * 0.8 - rows * 0.6) < 60)
+    return (abs(rows * 0.8 + columns * 0.6) < 20) & (abs(columns * 0.8 - rows * 0.6) < 45)
 
 
 @pytest.fixture(scope="module")

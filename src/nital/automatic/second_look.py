@@ -23,7 +23,7 @@ __all__ = ["look_again"]
 LOOKS = 2
 LEAST_SCORE = 0.5  # predicted IoU of masks worth another look
 MOVED = 0.1  # of its shorter side: a box that moved by less is not asked for again
-SAME = 0.7  # IoU of both looks from which they show the same object
+SAME = 0.92  # IoU of both looks from which they show the same object
 MARGIN = 0.02  # of a box on each side, since a mask hardly leaves the box it is asked for with
 LEAST_SIDE = 2.0  # pixels of a box
 
