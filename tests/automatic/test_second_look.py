@@ -1,4 +1,4 @@
-"""A second look: finer cells, nothing cut off, and never another object."""
+"""A second look: finer cells, and never another object."""
 
 from __future__ import annotations
 

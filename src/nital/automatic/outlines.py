@@ -1,7 +1,7 @@
 """Outlines of particles where their masks and the foreground that the network sees agree.
 
-A mask is drawn on the cells of its own window, 32 across an object, so the outline of a large
-particle is only as fine as a thirtieth of it; the map of the foreground has the same resolution
+A mask is drawn on the cells of its own window, 16 or 32 across an object, so the outline of a large
+particle is only as fine as a part of its size; the map of the foreground has the same resolution
 everywhere, but does not tell objects apart. Where a mask is in doubt, the foreground decides.
 """
 
@@ -47,7 +47,6 @@ def paint_with_foreground(
         rows = np.s_[top : top + ROWS]
         levels = np.round(HALVES * likely[rows].clip(0, 1)).astype(np.uint8)
         claimed = judged[painted.probability[rows], levels]
-        claimed[painted.labels[rows] == 0] = 0
         unclaimed = claimed < round(255 * 0.5)
         painted.labels[rows][unclaimed] = 0
         painted.probability[rows] = np.where(unclaimed, 0, claimed)

@@ -1,8 +1,8 @@
 """A second look at each mask, in a window that fits it.
 
 The model decodes a mask on 48 x 48 cells of a window, for a lone point three times as large as it
-takes the object to be: 16 cells across it, and an end is cut off where it is longer than thought.
-The box of that first mask gives a window that fits: 32 cells across, and none cut off.
+takes the object to be: 16 cells across it. The box of that first mask gives a window that fits: 32
+cells across.
 """
 
 from __future__ import annotations
