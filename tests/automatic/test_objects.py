@@ -66,7 +66,9 @@ def test_beside_many_sure_particles_doubtful_ones_that_are_likely_are_taken():
     found, sure, seen = looked_at(options)
     taken, log = with_likely(sure, found, seen, options)
     assert len(taken) > len(sure[0]) > 0
-    assert claimed_share(taken, seen.maps) > claimed_share(sure[0], seen.maps)
+    assert claimed_share(taken, seen.maps, "particles") > claimed_share(
+        sure[0], seen.maps, "particles"
+    )
     assert taken.scores.min() >= options.doubtful_score
     picky, _ = with_likely(sure, found, seen, replace(options, certainty_beside_many=2.0))
     assert picky.scores.min() >= options.lowest_score

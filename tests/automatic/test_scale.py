@@ -10,7 +10,7 @@ from nital.automatic.objects import find_objects
 from nital.automatic.scale import natural_scale
 from nital.models import Embedding, load_model
 from nital.models.tiles import standardise
-from nital.simulate import simulate
+from nital.simulate import ImagingOptions, simulate
 
 
 class Sees:
@@ -104,6 +104,19 @@ def test_fine_precipitates_are_enlarged_until_most_are_claimed():
     assert choice.scale >= 2
     found = find_objects(model, image, "particles", choice.scale)
     assert 0.85 * 256 < len(found.scores) < 1.05 * 256
+
+
+def test_grains_are_looked_at_where_masks_claim_most_of_the_image():
+    rng = np.random.default_rng((991, 13))
+    scale = float(np.exp(rng.uniform(np.log(14), np.log(110))))
+    plain = ImagingOptions(annotations=False, compression=False, severity=0.6)
+    made = simulate(rng, "grains", (448, 448), scale=scale, options=plain)
+    image, model = standardise(made.image), load_model("compact")
+    coarse = scale_module.look(model, image, "grains", 0.125)
+    fine = scale_module.look(model, image, "grains", 0.707)
+    assert coarse.quality > fine.quality  # the few masks seen from afar would be the better ones
+    assert coarse.claimed < 0.3 < scale_module.CLAIMED < fine.claimed
+    assert natural_scale(model, image, "grains").scale > 0.3
 
 
 def test_masks_that_claim_little_are_worth_less():

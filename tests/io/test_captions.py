@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage
 
-from nital.io.captions import find_captions, without_letters
+from nital.io.captions import find_captions, paint_over, without_letters
 
 SHAPE = (300, 400)
 
@@ -44,6 +44,18 @@ def test_text_is_found_where_it_stands(
     found = find_captions(drawn)
     assert (found & changed).sum() > 0.9 * changed.sum()
     assert (found & ~ndimage.binary_dilation(changed, iterations=4)).sum() < 0.2 * found.sum()
+
+
+def test_painted_over_the_specimen_is_as_it_was_beside_the_text() -> None:
+    plain = specimen()
+    drawn = written(plain, "x 25.0k 500 nm", (260, 40))
+    ink = find_captions(drawn)
+    painted = paint_over(drawn.astype(np.float32), ink)
+    changed = painted != drawn
+    assert np.abs(drawn.astype(int) - plain)[changed].max() > 100
+    assert np.abs(painted - plain).max() < 60
+    assert not changed[~ndimage.binary_dilation(ink, iterations=4)].any()
+    assert np.array_equal(paint_over(painted, np.zeros(SHAPE, dtype=bool)), painted)
 
 
 def test_objects_on_letters_go_and_others_stay() -> None:

@@ -165,7 +165,7 @@ def with_likely(sure: Cleaned, found: Instances, seen: Look, options: ObjectOpti
     if much of the foreground is left unclaimed, and need to be more certain.
     """
     many = len(sure[0]) >= options.many_sure
-    if not many and claimed_share(sure[0], seen.maps) >= options.enough_claimed:
+    if not many and claimed_share(sure[0], seen.maps, "particles") >= options.enough_claimed:
         return sure
     lenient = replace(options, lowest_score=options.doubtful_score)
     survivors, log = clean(found, seen.maps, "particles", lenient)
@@ -181,9 +181,14 @@ def with_likely(sure: Cleaned, found: Instances, seen: Look, options: ObjectOpti
     return survivors.take(likely), log
 
 
-def claimed_share(found: Instances, maps: DenseMaps) -> float:
-    """Share (0...1) of the foreground that masks claim, at the resolution of the maps."""
+def claimed_share(found: Instances, maps: DenseMaps, target: str) -> float:
+    """Share (0...1) that masks claim, of the foreground or, as grains fill it, of the whole image.
+
+    At the resolution of the maps.
+    """
     claimed = paint(_scaled(found, 0.5), maps.foreground.shape).labels > 0
+    if target == "grains":
+        return float(claimed.mean())
     missed = maps.foreground[~claimed & (maps.foreground > 0.5)].sum(dtype=np.float64)
     inside = float(np.count_nonzero(claimed))
     return inside / max(inside + float(missed), 1.0)

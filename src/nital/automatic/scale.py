@@ -2,9 +2,9 @@
 
 The model knows objects of some 10 to 150 pixels. Grains and particles: the image is tried at
 several scales, and the one whose masks the model itself predicts to be best is taken, if they claim
-most of what looks like particles. Phases: the image is enlarged or shrunk until the predicted
-widths are within the model's range. Layers: large structures by nature, so the whole image is
-brought to a fixed size.
+most of what looks like particles, or most of the image where it shows grains. Phases: the image is
+enlarged or shrunk until the predicted widths are within the model's range. Layers: large structures
+by nature, so the whole image is brought to a fixed size.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ LARGE_ENOUGH = 40.0  # median diameter in pixels from which enlarging an image i
 LOOK = 400  # longest side, in rescaled pixels, of what a trial looks at
 ENLARGEMENT_COST = 0.04  # of predicted quality that each doubling beyond the image's size must gain
 CLAIMED = 0.6
-"""Share of the particles' foreground that masks should claim: a scale at which they claim less has
-missed particles, and its quality counts for as much less."""
+"""Share that masks should claim of the particles' foreground, or of an image of grains: a scale at
+which they claim less has missed objects, and its quality counts for as much less."""
 MANY, SMALL = 20, 18.0
 """Where so many particles are found in what is looked at, of less than so many pixels, they are
 enlarged for as long as the masks do not get worse: the model misses more of what is small."""
@@ -94,7 +94,7 @@ def _by_quality(model: CompactModel, image: NDArray[np.float32], target: str) ->
     if all(trial.quality == 0.0 for trial in tried.values()):
         return ScaleChoice(1.0, tuple((s, 0.0) for s in sorted(tried)))
     best = max(tried, key=worth)
-    if tried[best].claimed < CLAIMED:
+    if tried[best].claimed < CLAIMED and target == "particles":
         attempt(SPECKS)
         best = max(tried, key=worth)
     for steps in (-1, 1):
@@ -124,7 +124,8 @@ class Trial:
 
     ``quality`` is the mean of their predicted IoU and ``diameter`` the median of their equivalent
     circle diameters in pixels of the rescaled image, both weighted by area; ``median`` is that of
-    their number, ``count``. ``claimed`` is the share of the foreground that they claim, or 1.
+    their number, ``count``. ``claimed`` is the share of the foreground, or of the image, that they
+    claim.
     """
 
     quality: float
@@ -135,7 +136,7 @@ class Trial:
 
     @property
     def worth(self) -> float:
-        """Predicted quality, less where particles are missed."""
+        """Predicted quality, less where objects are missed."""
         return self.quality * min(1.0, self.claimed / CLAIMED)
 
 
@@ -156,7 +157,7 @@ def look(model: CompactModel, image: NDArray[np.float32], target: str, scale: fl
         float(diameters[halfway]),
         float(np.median(diameters)),
         len(diameters),
-        claimed_share(survivors, maps) if target == "particles" else 1.0,
+        claimed_share(survivors, maps, target),
     )
 
 

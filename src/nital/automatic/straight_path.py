@@ -19,7 +19,7 @@ from nital.automatic.scale import ScaleChoice, natural_scale
 from nital.automatic.target import choose_target
 from nital.boost.edges import drop_unlike_regions, half_maximum_edges
 from nital.boost.specks import add_specks
-from nital.io.captions import without_letters
+from nital.io.captions import find_captions, paint_over, without_letters
 from nital.masks.labels import consecutive
 from nital.micrograph import Micrograph
 from nital.models import load_model
@@ -57,6 +57,10 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
         parts = _constant(image.shape, target)
     else:
         progress("scale", 0.0)
+        if target in ("phases", "layers"):
+            ink = find_captions(micrograph.content)
+            image = standardise(paint_over(image, ink)) if ink.any() else image
+            facts["captions"] = int(ink.sum())
         if target == "phases" and options.boost:
             image, noise = without_noise(image)
             facts["noise_taken_away"] = round(noise, 4)

@@ -2,7 +2,8 @@
 
 Letters are strokes of pure white or black, a few pixels wide, that stand in a line. A data bar
 below the picture has a background of its own (:mod:`nital.io.databar`); captions lie on the
-specimen, which is looked at as it is: only what was found there and is mostly ink is no particle.
+specimen. Phases and layers are looked for with the captions painted over. Particles are looked for
+in the image as it is: only what was found there and is mostly ink is no particle.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-__all__ = ["find_captions", "without_letters"]
+__all__ = ["find_captions", "paint_over", "without_letters"]
 
 INK = (30, 100)  # grey levels of 255 from pure white or black, of thick and of thin strokes
 PURE = 20.0  # the same of the purest quarter of a letter
@@ -81,6 +82,23 @@ def find_captions(pixels: NDArray[Any]) -> Mask:
         if taken.any():
             found |= taken[pieces]
     return ndimage.binary_dilation(found, np.ones((3, 3)), AROUND) if found.any() else found
+
+
+def paint_over(image: NDArray[np.float32], ink: Mask) -> NDArray[np.float32]:
+    """Give the ink of captions, and what it blurs, the grey levels of the nearest pixels beside it.
+
+    Parameters
+    ----------
+    image
+        (H, W) grey levels.
+    ink
+        (H, W) from :func:`find_captions`.
+    """
+    near = ndimage.binary_dilation(ink, iterations=BESIDE)
+    if not near.any() or near.all():
+        return image
+    nearest = ndimage.distance_transform_edt(near, return_distances=False, return_indices=True)
+    return np.asarray(image[tuple(nearest)], dtype=np.float32)
 
 
 def without_letters(
