@@ -20,10 +20,11 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from nital.automatic.certainty import FEATURES
+from nital.automatic.certainty import FEATURES, object_features
 from nital.automatic.objects import Look, ObjectOptions, candidates, clean, with_likely
 from nital.automatic.resample import rescale
 from nital.automatic.scale import natural_scale
+from nital.boost.merging import merge_pieces
 from nital.evaluation.contingency import contingency
 from nital.evaluation.datasets import is_validation
 from nital.evaluation.metrics import area_under_roc, expected_calibration_error, match_objects
@@ -65,8 +66,11 @@ def look(
     seen = Look(grey, scale, maps)
     cleaned = clean(found, maps, "particles", lenient if doubtful else options)
     survivors, _ = cleaned if doubtful else with_likely(cleaned, found, seen, options)
-    labels = seen.outlined(survivors).labels
-    features = seen.features(labels, survivors)
+    labels, predicted, areas = seen.outlined(survivors).labels, survivors.scores, survivors.areas
+    if not doubtful:
+        weak = options.weak_boundary_particles
+        labels, predicted, areas = merge_pieces(labels, seen.boundary(), weak, predicted, areas)
+    features = object_features(labels, predicted, areas, maps)
     matching = match_objects(contingency(truth, labels))
     visible = np.bincount(labels.ravel(), minlength=len(survivors) + 1)[1:] > 0
     right = np.zeros(len(survivors) + 1, dtype=bool)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nital.boost.merging import boundary_strengths, merge_weak_boundaries
+from nital.boost.merging import boundary_strengths, merge_pieces, merge_weak_boundaries
 
 few = settings(derandomize=True, max_examples=40, deadline=None)
 
@@ -102,3 +102,26 @@ def test_nothing_to_merge(labels):
     merged, merges = merge_weak_boundaries(labels, np.zeros(labels.shape), 0.5)
     assert merges == 0
     assert np.array_equal(merged, labels)
+
+
+@few
+@given(st.integers(0, 10**6), st.floats(0.0, 1.1))
+def test_what_is_known_of_pieces_is_kept_in_sum_and_mean(seed, threshold):
+    labels, boundary = scene(seed, zeros=True)
+    rng = np.random.default_rng(seed)
+    scores, areas = (rng.uniform(0.1, 1, 6).astype(np.float32) for _ in range(2))
+    merged, mean, total = merge_pieces(labels, boundary, threshold, scores, areas)
+    assert np.array_equal(merged, merge_weak_boundaries(labels, boundary, threshold)[0])
+    assert np.array_equal(merged > 0, labels > 0)
+    assert total.sum() == pytest.approx(areas.sum(), rel=1e-5)
+    assert (mean * total).sum() == pytest.approx((scores * areas).sum(), rel=1e-5)
+    for label in np.unique(merged[merged > 0]):
+        pieces = np.unique(labels[merged == label]) - 1
+        assert total[label - 1] >= areas[pieces].sum() - 1e-5
+        assert scores.min() - 1e-5 <= mean[label - 1] <= scores.max() + 1e-5
+
+
+def test_objects_that_do_not_touch_stay_apart():
+    labels = np.array([[1, 0, 2]], dtype=np.int32)
+    one = np.ones(2, dtype=np.float32)
+    assert np.array_equal(merge_pieces(labels, np.zeros((1, 3)), 1.0, one, one)[0], labels)

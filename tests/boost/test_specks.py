@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from nital.boost.specks import FEWEST, add_specks
+from nital.boost.specks import FEWEST, add_specks, with_specks
 
 SIDE = 300
 
@@ -37,6 +38,18 @@ def test_fine_precipitates_are_found_dark_or_bright(gap):
     assert ((found == 2) & fine).sum() > 0.9 * fine.sum()
     assert ((found == 2) & (truth == 1)).sum() < 0.2 * fine.sum()
     assert (found[phases == 2] == 2).all()
+
+
+def test_beside_objects_each_speck_has_a_number_of_its_own():
+    image, phases, truth = specimen(1)
+    objects, before = ndimage.label(phases == 2)
+    found, specks = with_specks(objects.astype(np.int32), image)
+    _, fine = ndimage.label((truth == 2) & (phases == 1))
+    assert 0.9 * fine <= specks <= 1.05 * fine
+    assert np.array_equal(found[objects > 0], objects[objects > 0])
+    assert np.array_equal(np.unique(found), np.arange(before + specks + 1))
+    nothing = np.zeros_like(found)
+    assert with_specks(nothing, image)[1] == 0
 
 
 def test_what_the_grey_levels_leave_in_doubt_stays():

@@ -13,7 +13,7 @@ from nital.automatic.certainty import certainty, object_features
 from nital.automatic.outlines import paint_with_foreground
 from nital.automatic.resample import rescale, resize_map
 from nital.automatic.second_look import look_again
-from nital.boost.merging import merge_weak_boundaries
+from nital.boost.merging import merge_pieces, merge_weak_boundaries
 from nital.masks.flatten import Painted, paint
 from nital.masks.instances import Instances
 from nital.masks.overlap import suppress
@@ -63,8 +63,8 @@ class ObjectOptions:
         Particles: mean foreground probability that a mask needs.
     smallest_area
         Smallest area of a mask in square pixels of the rescaled image.
-    weak_boundary
-        Grains: neighbours are merged whose common boundary is less probable than this.
+    weak_boundary, weak_boundary_particles
+        Neighbours are merged whose common boundary is less probable than this.
     """
 
     lowest_score: float = 0.8
@@ -79,6 +79,7 @@ class ObjectOptions:
     lowest_foreground: float = 0.4
     smallest_area: float = 6.0
     weak_boundary: float = 0.4
+    weak_boundary_particles: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,9 @@ class Look:
         shape = (self.image.shape[0], self.image.shape[1])
         return paint_with_foreground(_scaled(masks, 1 / self.scale), self.maps.foreground, shape)
 
-    def features(self, labels: NDArray[np.int32], masks: Instances) -> NDArray[np.float64]:
-        """(n, 5) what :func:`certainty` judges particles by; label k is that of mask k - 1."""
-        return object_features(labels, masks.scores, masks.areas, self.maps)
+    def boundary(self) -> NDArray[np.float32]:
+        """(H, W) probability of a boundary, at the image's size."""
+        return resize_map(self.maps.boundary, (self.image.shape[0], self.image.shape[1]))
 
 
 @dataclass(frozen=True)
@@ -142,17 +143,20 @@ def find_objects(
         survivors, log = with_likely((survivors, log), found, seen, options)
     painted = seen.outlined(survivors) if agreed else seen.painted(survivors)
     labels = _without_crumbs(painted.labels, LEAST_PIECE) if boost else painted.labels
-    if target == "grains":
-        boundary = resize_map(maps.boundary, labels.shape)
+    scores, areas = survivors.scores, survivors.areas
+    if agreed:
+        weak = options.weak_boundary_particles
+        labels, scores, areas = merge_pieces(labels, seen.boundary(), weak, scores, areas)
+    elif target == "grains":
+        boundary = seen.boundary()
         labels = _fill_grains(painted, boundary)
         if boost:
             labels, merges = merge_weak_boundaries(labels, boundary, options.weak_boundary)
             log.append({"action": "merge", "reason": "no boundary between", "count": merges})
     facts: dict[str, Any] = {"candidates": len(found), "survivors": len(survivors)}
     facts["unclaimed"] = _unclaimed(labels, painted, maps, target)
-    scores = survivors.scores
     if target == "particles":
-        scores = certainty(seen.features(labels, survivors))
+        scores = certainty(object_features(labels, scores, areas, maps))
     confidence = _confidence(labels, scores, maps)
     return Objects(labels, confidence, scores, tuple(log), facts, painted.probability)
 
@@ -169,7 +173,9 @@ def with_likely(sure: Cleaned, found: Instances, seen: Look, options: ObjectOpti
         return sure
     lenient = replace(options, lowest_score=options.doubtful_score)
     survivors, log = clean(found, seen.maps, "particles", lenient)
-    probability = certainty(seen.features(seen.outlined(survivors).labels, survivors))
+    drawn = seen.outlined(survivors).labels
+    known = object_features(drawn, survivors.scores, survivors.areas, seen.maps)
+    probability = certainty(known)
     if many:
         likely = probability >= options.certainty_beside_many
         likely |= survivors.scores >= options.lowest_score

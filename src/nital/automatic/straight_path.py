@@ -18,7 +18,7 @@ from nital.automatic.particle_choice import watershed_instead
 from nital.automatic.scale import ScaleChoice, natural_scale
 from nital.automatic.target import choose_target
 from nital.boost.edges import drop_unlike_regions, half_maximum_edges
-from nital.boost.specks import add_specks
+from nital.boost.specks import SPECK_CONFIDENCE, add_specks, with_specks
 from nital.io.captions import find_captions, paint_over, without_letters
 from nital.masks.labels import consecutive
 from nital.micrograph import Micrograph
@@ -74,6 +74,8 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
             found = find_objects(
                 model, image, target, choice.scale, boost=options.boost, progress=encoding
             )
+            if target == "particles" and options.boost:
+                found = _with_specks(found, image)
             parts, probability, extra, notes = _chosen(micrograph, found, target)
             extra, warnings, log = found.facts | extra, warnings + notes, found.log
         else:
@@ -143,6 +145,21 @@ def _materials(
         materials = find(asked)
     facts = {"light_taken_away": taken} if taken else {}
     return replace(materials, facts=materials.facts | facts), image
+
+
+def _with_specks(found: Objects, image: NDArray[np.float32]) -> Objects:
+    """Particles and the fine ones beside them that only the grey levels show."""
+    labels, specks = with_specks(found.labels, image)
+    if not specks:
+        return found
+    fine, sure = labels != found.labels, np.uint8(round(255 * SPECK_CONFIDENCE))
+    return replace(
+        found,
+        labels=labels,
+        confidence=np.where(fine, sure, found.confidence),
+        probability=np.where(fine, sure, found.probability),
+        facts=found.facts | {"specks": specks},
+    )
 
 
 def _chosen(

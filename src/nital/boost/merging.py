@@ -1,4 +1,4 @@
-"""Merging of neighbouring grains that no boundary parts."""
+"""Merging of neighbouring grains, or pieces of one particle, that no boundary parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import heapq
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["boundary_strengths", "merge_weak_boundaries"]
+__all__ = ["boundary_strengths", "merge_pieces", "merge_weak_boundaries"]
 
 
 def boundary_strengths(
@@ -96,3 +96,37 @@ def merge_weak_boundaries(
         if np.array_equal(further, target):
             return target[labels], merges
         target = further
+
+
+def merge_pieces(
+    labels: NDArray[np.int32],
+    boundary: NDArray[np.floating],
+    threshold: float,
+    scores: NDArray[np.float32],
+    areas: NDArray[np.float32],
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+    """Merge objects as :func:`merge_weak_boundaries` does, and what is known of them.
+
+    Parameters
+    ----------
+    scores, areas
+        (n,) predicted IoU and area of the mask of each label.
+
+    Returns
+    -------
+    labels
+        (H, W) int32; a merged object keeps its smallest label.
+    scores
+        (n,) of a merged object the mean, weighted with areas.
+    areas
+        (n,) of a merged object the sum. Of labels that are gone both are 0.
+    """
+    merged, merges = merge_weak_boundaries(labels, boundary, threshold)
+    if not merges:
+        return labels, scores, areas
+    owner = np.arange(len(scores) + 1)
+    owner[labels.ravel()] = merged.ravel()
+    total = np.bincount(owner[1:], areas, len(scores) + 1)[1:]
+    weighted = np.bincount(owner[1:], areas * scores, len(scores) + 1)[1:]
+    mean = weighted / np.maximum(total, 1e-9)
+    return merged, mean.astype(np.float32), total.astype(np.float32)
