@@ -114,3 +114,35 @@ def test_crumbs_of_an_object_go_and_large_pieces_stay():
     alone = _without_crumbs(labels, 1)
     assert [int((alone == n).sum()) for n in (1, 2)] == [64, 9]
     np.testing.assert_array_equal(_without_crumbs(np.zeros((3, 3), np.int32), 0.1), 0)
+
+
+def rods_with_bands(seed: int = 1, side: int = 420) -> np.ndarray:
+    """Fourteen rods on a bright ground, each with two dark bands across."""
+    rng = np.random.default_rng(seed)
+    rows, cols = np.indices((side, side))
+    taken, grey, drawn = np.zeros((side, side), dtype=bool), np.full((side, side), 190.0), 0
+    while drawn < 14:
+        angle, row, col = rng.uniform(0, np.pi), *rng.uniform(20, side - 20, 2)
+        along = (rows - row) * np.cos(angle) + (cols - col) * np.sin(angle)
+        across = (cols - col) * np.cos(angle) - (rows - row) * np.sin(angle)
+        rod = (abs(along) < 75) & (abs(across) < 13)
+        if (ndimage.binary_dilation(rod, iterations=3) & taken).any():
+            continue
+        taken, drawn = taken | rod, drawn + 1
+        grey[rod] = level = 100 + 10 * rng.normal()
+        for place in rng.uniform(-75, 75, 2):
+            grey[rod & (abs(along - place) < 6)] = level - 40
+    grey = ndimage.gaussian_filter(grey, 1.2) + 6 * rng.standard_normal(grey.shape)
+    return grey.clip(0, 255).astype(np.uint8)
+
+
+def test_pieces_between_which_no_boundary_shows_are_one_particle():
+    image, model = standardise(rods_with_bands()), load_model("compact")
+    apart = replace(ObjectOptions(), weak_boundary_particles=0.0)
+    pieces, found = (
+        find_objects(model, image, "particles", 2.0, options=options).labels
+        for options in (apart, ObjectOptions())
+    )
+    assert np.array_equal(pieces > 0, found > 0)
+    counts = [len(np.unique(labels)) - 1 for labels in (pieces, found)]
+    assert 14 <= counts[1] < 0.6 * counts[0]
