@@ -58,12 +58,7 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
     else:
         progress("scale", 0.0)
         if target in ("phases", "layers"):
-            ink = find_captions(micrograph.content)
-            image = standardise(paint_over(image, ink)) if ink.any() else image
-            facts["captions"] = int(ink.sum())
-        if target == "phases" and options.boost:
-            image, noise = without_noise(image)
-            facts["noise_taken_away"] = round(noise, 4)
+            image, facts = _prepared(micrograph, image, target, options.boost)
         choice = natural_scale(model, image, target)
         facts |= {"scale": choice.scale, "scale_trials": [list(trial) for trial in choice.trials]}
 
@@ -105,6 +100,20 @@ def run(micrograph: Micrograph, options: SegmentOptions, progress: Progress) -> 
         log,
         probability,
     )
+
+
+def _prepared(
+    micrograph: Micrograph, image: NDArray[np.float32], target: str, boost: bool
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """The image to look for phases or layers in, and what was painted over or taken away."""
+    ink = find_captions(micrograph.content)
+    facts: dict[str, Any] = {"captions": int(ink.sum())}
+    if ink.any():
+        image = standardise(paint_over(image, ink))
+    if target == "phases" and boost:
+        image, noise = without_noise(image)
+        facts["noise_taken_away"] = round(noise, 4)
+    return image, facts
 
 
 def _materials(
