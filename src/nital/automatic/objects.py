@@ -134,8 +134,8 @@ def find_objects(
 ) -> Objects:
     """Find all grains or particles of a standardised (H, W) image at a given scale."""
     options = options or ObjectOptions()
-    view = rescale(image, scale)  # outlines of grains come from the boundary map instead
-    found, maps = candidates(model, view, target, progress, again=target == "particles")
+    again = target == "particles"  # outlines of grains come from the boundary map instead
+    found, maps = candidates(model, rescale(image, scale), target, progress, again=again)
     seen = Look(image, scale, maps)
     survivors, log = clean(found, maps, target, options, boost=boost)
     agreed = target == "particles" and boost
@@ -174,8 +174,7 @@ def with_likely(sure: Cleaned, found: Instances, seen: Look, options: ObjectOpti
     lenient = replace(options, lowest_score=options.doubtful_score)
     survivors, log = clean(found, seen.maps, "particles", lenient)
     drawn = seen.outlined(survivors).labels
-    known = object_features(drawn, survivors.scores, survivors.areas, seen.maps)
-    probability = certainty(known)
+    probability = certainty(object_features(drawn, survivors.scores, survivors.areas, seen.maps))
     if many:
         likely = probability >= options.certainty_beside_many
         likely |= survivors.scores >= options.lowest_score
